@@ -1,0 +1,2 @@
+//! Teiten's agent.
+pub mod model;
