@@ -37,6 +37,12 @@ pub trait Reader {
     /// The `N` bytes from `offset` on; `None` if they are not all within reach.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
+    /// The offset itself. Where a verifier follows every value along every path, a reader hides
+    /// here what is known of this one, so that paths that differ by nothing else merge.
+    fn forget(&self, offset: usize) -> usize {
+        offset
+    }
+
     /// Whether the frame has no byte at all.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -352,7 +358,7 @@ where
         if later_fragment {
             return Ok(Next::Fragment(next));
         }
-        offset += length;
+        offset = frame.forget(offset + length);
     }
     if is_extension(*protocol) {
         return Err(Stop::Malformed);
@@ -509,7 +515,7 @@ const fn is_reply_port(port: u16) -> bool {
 /// The kind of an ICMP message by its type; [`Kind::IcmpMismatch`] stands for errors, as long as
 /// what they quote is not known.
 #[inline(always)]
-const fn icmp_kind(family: Family, icmp_type: u8) -> Kind {
+pub const fn icmp_kind(family: Family, icmp_type: u8) -> Kind {
     match (family, icmp_type) {
         (Family::V4, 8) | (Family::V6, 128) => Kind::Echo,
         (Family::V4, 0 | 14 | 16 | 18) | (Family::V6, 129) => Kind::IcmpReply,

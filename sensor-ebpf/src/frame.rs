@@ -1,0 +1,125 @@
+//! The bytes of a frame.
+
+use core::{arch::asm, ffi::c_void, ptr};
+
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    programs::XdpContext,
+};
+use sensor_common::classify::Reader;
+
+/// The verifier follows offsets into a packet up to 65,535 (`MAX_PACKET_OFF`); the headers that
+/// the classifier reads end well below.
+const MAX_OFFSET: usize = 0xff00;
+
+/// The linear part of a frame, read directly.
+pub struct Linear {
+    data: usize,
+    end: usize,
+    len: usize,
+}
+
+impl Linear {
+    /// A frame that has a linear part only.
+    #[inline(always)]
+    pub fn whole(ctx: &XdpContext) -> Self {
+        let (data, end) = (ctx.data(), ctx.data_end());
+        let mut len = end - data;
+        // Hides from the compiler where the length comes from: it would leave out the comparison
+        // with `end` for the one with `len`, and only the former means something to the verifier.
+        // SAFETY: no instruction at all.
+        unsafe { asm!("/* {len} */", len = inout(reg) len) };
+        Self { data, end, len }
+    }
+
+    /// The linear part of a frame that may go on in fragments. Linux 5.18.
+    #[inline(always)]
+    pub fn of_fragmented(ctx: &XdpContext) -> Self {
+        // SAFETY: the context is the one that the kernel gave to the program.
+        let len = unsafe { bpf_xdp_get_buff_len(ctx.ctx) } as usize;
+        Self { data: ctx.data(), end: ctx.data_end(), len }
+    }
+}
+
+impl Reader for Linear {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        let start = self.data + offset;
+        if start + N > self.end {
+            return None;
+        }
+        // SAFETY: the `N` bytes lie within the packet, as just checked; the verifier checks again.
+        Some(unsafe { *(start as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        forget(offset)
+    }
+}
+
+/// All of a frame, copied piece by piece through a helper. Linux 5.18.
+pub struct Fragmented<'a> {
+    ctx: &'a XdpContext,
+    len: usize,
+}
+
+impl<'a> Fragmented<'a> {
+    /// The same frame as `linear`.
+    #[inline(always)]
+    pub fn new(ctx: &'a XdpContext, linear: &Linear) -> Self {
+        Self { ctx, len: linear.len }
+    }
+}
+
+impl Reader for Fragmented<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = [0u8; N];
+        // SAFETY: `bytes` has room for the `N` bytes that the helper writes.
+        let result = unsafe {
+            bpf_xdp_load_bytes(
+                self.ctx.as_ptr().cast(),
+                offset as u32,
+                bytes.as_mut_ptr().cast::<c_void>(),
+                N as u32,
+            )
+        };
+        (result == 0).then_some(bytes)
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        forget(offset)
+    }
+}
+
+/// Hides an offset's range from the verifier: it follows no value that is stored byte by byte and
+/// read as a whole. Offsets have 16 bits here; one that has more is beyond any header, and what it
+/// becomes is checked against the frame's end like any other.
+#[inline(always)]
+fn forget(offset: usize) -> usize {
+    let mut stored = 0u16;
+    let bytes = (&raw mut stored).cast::<u8>();
+    let [first, second] = (offset.min(0xffff) as u16).to_ne_bytes();
+    // SAFETY: both bytes are those of `stored`.
+    unsafe {
+        ptr::write_volatile(bytes, first);
+        ptr::write_volatile(bytes.add(1), second);
+        usize::from(ptr::read_volatile(&raw const stored))
+    }
+}

@@ -1,0 +1,68 @@
+//! What can go wrong between the agent and the kernel.
+
+use std::io;
+
+/// An error of the kernel room. Messages say what was asked of the kernel and with which values.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// A system call failed.
+    #[error("{call} failed for {what}")]
+    Call {
+        /// The system call and command.
+        call: &'static str,
+        /// The object and values it was called with.
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The process may not load BPF programs.
+    #[error(
+        "not allowed to load BPF programs: run as root (sudo), or give the process the capabilities \
+         CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+    )]
+    NoPrivilege,
+    /// The kernel does not take the program.
+    #[error("the kernel refused the XDP program `{program}`{hint}")]
+    Load {
+        program: &'static str,
+        hint: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The BPF object lacks what the agent wants of it.
+    #[error("the BPF object has no {0}: agent and object were not built together")]
+    Object(&'static str),
+    /// The tables do not fit into the memory that they may take.
+    #[error(
+        "the counters of one CPU take {one_cpu} MiB and the budget is {budget} MiB: raise --memory \
+         to {one_cpu}M at least"
+    )]
+    Memory { one_cpu: u64, budget: u64 },
+    /// There is no such interface.
+    #[error("no interface is named `{name}`; there are: {present}")]
+    NoInterface { name: String, present: String },
+    /// Another XDP program sits on the interface.
+    #[error(
+        "{interface} already has an XDP program: {holder}; an interface takes one at a time, end that \
+         one first (`ip link set dev {interface} xdp off` removes a program that no process holds)"
+    )]
+    Busy { interface: String, holder: String },
+    /// The driver has no native XDP.
+    #[error(
+        "the driver of {interface} ({driver}) has no native XDP: use --mode generic, or --mode auto \
+         which falls back to it"
+    )]
+    NoNative { interface: String, driver: String },
+    /// The driver refuses native XDP as the interface is set up now.
+    #[error("the driver of {interface} ({driver}) refuses native XDP: {reason}")]
+    Refused {
+        interface: String,
+        driver: String,
+        reason: String,
+        #[source]
+        source: io::Error,
+    },
+    /// Netlink did not answer as it must.
+    #[error("asking the kernel for its interfaces failed")]
+    Netlink(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
