@@ -3,6 +3,7 @@
 //! - [`frame`]: the bytes of a frame, in its linear part or through a helper;
 //! - [`watch`]: which sensor watches an address;
 //! - [`count`]: outcomes, dense counters, the two-level tally;
+//! - [`program`]: both ways through the program;
 //! - [`maps`]: the maps and the constants set when the program is loaded.
 #![no_std]
 #![feature(asm_experimental_arch)]
@@ -10,6 +11,7 @@
 pub mod count;
 pub mod frame;
 pub mod maps;
+pub mod program;
 pub mod watch;
 
 /// What the kernel reads to allow helpers that want a GPL-compatible program.
