@@ -161,4 +161,10 @@ impl Source {
     pub(super) fn flaw(&self) -> Option<Flaw> {
         self.flaw
     }
+
+    /// Size of the buffer in bytes.
+    #[cfg(test)]
+    pub(super) fn buffer_len(&self) -> usize {
+        self.buffer.len()
+    }
 }
