@@ -95,7 +95,7 @@ pub enum CaptureError {
 ///
 /// All that stands before `offset` was read; what follows was not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: damaged at byte {offset}, after {frames} frames: {flaw}", Named(.path))]
+#[error("{}: damaged at byte {offset}, after {}: {flaw}", Named(.path), Frames(*.frames))]
 pub struct Damage {
     /// The capture.
     pub path: PathBuf,
@@ -257,6 +257,14 @@ impl fmt::Display for Named<'_> {
             b"-" => f.write_str("capture on standard input"),
             _ => write!(f, "capture {}", self.0.display()),
         }
+    }
+}
+
+struct Frames(u64);
+
+impl fmt::Display for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} frame{}", self.0, if self.0 == 1 { "" } else { "s" })
     }
 }
 

@@ -6,10 +6,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use pcap_parser::{
-    Block, PcapBlockOwned, PcapError, create_reader,
-    traits::{PcapNGPacketBlock, PcapReaderIterator},
-};
+use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader, traits::PcapNGPacketBlock};
 
 use super::{clock::Clock, fields::Order, *};
 
