@@ -1,0 +1,11 @@
+//! What is counted and asked: the vocabulary of every room above. No I/O.
+
+mod class;
+mod dimension;
+mod region;
+mod sensor;
+
+pub use class::{Class, Role, UnknownRole};
+pub use dimension::{Dimension, Prefix, Protocol, Row, UnknownDimension, Value, kind_name};
+pub use region::Region;
+pub use sensor::{Sensor, SensorError, Sensors};
