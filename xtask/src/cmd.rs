@@ -186,7 +186,10 @@ impl fmt::Display for Cmd {
             write!(f, "cd {} && ", quote(dir.as_os_str()))?;
         }
         for (name, value) in &self.set {
-            write!(f, "{name}={} ", quote(value))?;
+            match added_to_path(name, value, env::var_os("PATH")) {
+                Some(added) => write!(f, "PATH={}:$PATH ", quote(OsStr::new(&added)))?,
+                None => write!(f, "{name}={} ", quote(value))?,
+            }
         }
         f.write_str(&quote(&self.program))?;
         for arg in &self.args {
@@ -194,6 +197,13 @@ impl fmt::Display for Cmd {
         }
         Ok(())
     }
+}
+
+/// What a command's path has before the inherited one.
+fn added_to_path(name: &str, value: &OsStr, inherited: Option<OsString>) -> Option<String> {
+    let inherited = inherited.filter(|_| name == "PATH")?;
+    let added = value.to_str()?.strip_suffix(inherited.to_str()?)?.strip_suffix(':')?;
+    Some(added.to_owned())
 }
 
 /// A word as a shell reads it.
@@ -245,6 +255,13 @@ mod tests {
         let cmd =
             Cmd::new("x", "cargo").args(["test", "--", "a b", ""]).env("A", "it's").dir(Path::new("/d"));
         assert_eq!(cmd.to_string(), r"cd /d && A='it'\''s' cargo test -- 'a b' ''");
+    }
+
+    #[test]
+    fn an_inherited_path_is_not_spelt_out() {
+        let added = |value: &str| added_to_path("PATH", OsStr::new(value), Some("/usr/bin:/bin".into()));
+        assert_eq!(added("/tools:/usr/bin:/bin").as_deref(), Some("/tools"));
+        assert_eq!(added("/tools"), None);
     }
 
     #[test]

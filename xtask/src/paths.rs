@@ -84,7 +84,16 @@ impl Profile {
 pub struct Scratch(PathBuf);
 
 impl Scratch {
+    /// Also clears away what a killed xtask left there.
     pub fn new(beside: &Path) -> io::Result<Self> {
+        for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let owner =
+                name.to_str().and_then(|name| name.strip_prefix(".new-")).and_then(|pid| pid.parse().ok());
+            if owner.is_some_and(|pid: u32| !Path::new("/proc").join(pid.to_string()).exists()) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
         let dir = beside.join(format!(".new-{}", std::process::id()));
         std::fs::create_dir_all(&dir)?;
         Ok(Self(dir))
@@ -99,5 +108,23 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // A folder left over is untidy, not wrong: nothing reads it.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_folder_goes_and_takes_those_of_the_dead_with_it() -> io::Result<()> {
+        let beside = env::temp_dir().join("teiten-xtask-scratch");
+        let dead = beside.join(format!(".new-{}", u32::MAX));
+        std::fs::create_dir_all(&dead)?;
+        let scratch = Scratch::new(&beside)?;
+        let path = scratch.path().to_owned();
+        assert!(path.is_dir() && !dead.exists());
+        drop(scratch);
+        assert!(!path.exists());
+        std::fs::remove_dir(beside)
     }
 }

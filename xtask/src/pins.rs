@@ -46,7 +46,7 @@ pub const COUNTRY: DataPackage = DataPackage {
     date: "2026-06-17",
     sha512: "c5e9810cd425e260980ee55ba9ede32862ac543ca464691fbde6e1b4e87fdd51\
              8b69dabcbeca7bb7ba27b69314b77847eec0064f478b0f227df5257ed306b166",
-    licence: "CC0-1.0 as the package declares; its sources NRO (the five regional registries) are CC BY 4.0",
+    licence: "CC0-1.0 as the package declares; its source NRO: CC BY 4.0",
     attribution: "Number Resource Organization (nro.net), OpenGeoFeed",
     short: "country",
     files: &[("geo-whois-asn-country.mmdb", "country.mmdb")],

@@ -1,6 +1,7 @@
 //! `test`: formatting, lints, and the tests of every crate.
 //!
-//! A system test that cannot run here prints a line with `SKIPPED:` and the reason. With `CI=true` or
+//! A system test that cannot run here writes a line with `SKIPPED:` and the reason, straight to
+//! `std::io::stderr()`: the test harness hides what passing tests print by `eprintln!`. With `CI=true` or
 //! `--no-skip`, tests find `TEITEN_NO_SKIP=1` and fail instead. Other variables that tests find: `TEITEN_BIN`
 //! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMTOOL`, `TEITEN_DATA` (the
 //! folder of databases), `TEITEN_ORACLE_FRAMES` (with `--oracle`).
@@ -51,12 +52,14 @@ pub fn task(paths: &Paths, args: &Args) -> Result<()> {
 
     let mut checks = Checks::default();
     let cargo = |what: &str| Cmd::new(what, toolchain::cargo()).dir(&paths.root);
-    let format = |what: &str| cargo(what).args(["fmt", "--all", "--check"]);
-    checks.add(format("checking the format").hint("run: cargo fmt --all").run());
     checks.add(
-        format("checking the format of the eBPF crate")
+        cargo("checking the format").args(["fmt", "--all", "--check"]).hint("run: cargo fmt --all").run(),
+    );
+    checks.add(
+        cargo("checking the format of the eBPF crate")
+            .args(["fmt", "--check"])
             .dir(&paths.ebpf())
-            .hint("run in sensor-ebpf: cargo fmt --all")
+            .hint("run in sensor-ebpf: cargo fmt")
             .run(),
     );
 
