@@ -22,7 +22,7 @@ pub fn task(paths: &Paths, args: &Args) -> Result<()> {
     build::build(paths, Profile::Release)?;
     let cmd = Cmd::new("measuring", toolchain::cargo())
         .args(["run", "--release", "--package", "teiten-tests", "--bin", "bench"])
-        .args(root::cargo_runner("measuring")?)
+        .args(root::cargo_runner("measuring", "cargo xtask bench")?)
         .arg("--")
         .args(&args.args)
         .envs(test::variables(paths, Profile::Release, false, None))

@@ -63,11 +63,13 @@ fn preserve(names: impl Iterator<Item = String>) -> Option<String> {
 }
 
 /// Cargo's options that run test binaries and programs as root: none for root.
-pub fn cargo_runner(what: &str) -> Result<Vec<String>, Failure> {
+///
+/// `again` is the command to run as root where there is no sudo.
+pub fn cargo_runner(what: &str, again: &str) -> Result<Vec<String>, Failure> {
     if is_root() {
         return Ok(Vec::new());
     }
-    let sudo = sudo(what, "cargo xtask test")?;
+    let sudo = sudo(what, again)?;
     Ok(vec!["--config".to_owned(), runner_config(&sudo.display().to_string())])
 }
 

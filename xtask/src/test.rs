@@ -88,7 +88,11 @@ pub fn task(paths: &Paths, args: &Args) -> Result<()> {
         .run()?;
     let variables = variables(paths, Profile::Dev, no_skip, args.oracle);
     for run in runs(args.fast, root::is_root()) {
-        let runner = if run.as_root { root::cargo_runner("running the system tests")? } else { Vec::new() };
+        let runner = if run.as_root {
+            root::cargo_runner("running the system tests", "cargo xtask test")?
+        } else {
+            Vec::new()
+        };
         checks.add(
             cargo(run.what)
                 .args(["test", "--no-fail-fast"])
