@@ -1,0 +1,124 @@
+//! Tools of the tests: rustfmt and clippy of the toolchain in use, Debian's clippy for the eBPF crate where that
+//! is Debian's, `ip`, and `promtool`.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use super::toolchain::{self, Way};
+use crate::{
+    apt,
+    cmd::{self, Cmd},
+    paths::{Paths, Scratch},
+    pins, root,
+};
+
+pub fn ensure(paths: &Paths) -> Result<String> {
+    components()?;
+    packages(paths)?;
+    let promtool = match promtool(paths) {
+        Some(promtool) => promtool,
+        None => fetch_promtool(paths)?,
+    };
+    Ok(format!("rustfmt, clippy, ip, promtool ({})", promtool.display()))
+}
+
+/// rustfmt and clippy of the toolchain that runs xtask.
+fn components() -> Result<()> {
+    for (component, program) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        let ask =
+            Cmd::new(format!("asking for {component}"), toolchain::cargo()).args([program, "--version"]);
+        if ask.ask().is_ok() {
+            continue;
+        }
+        let hint = format!("add {component} to the Rust toolchain: rustup component add {component}");
+        if cmd::which("rustup").is_none() {
+            return Err(cmd::failure(
+                "finding the Rust tools failed",
+                format!("cargo {program} is missing"),
+                hint,
+            )
+            .into());
+        }
+        Cmd::new(format!("adding {component}"), "rustup")
+            .args(["component", "add", component])
+            .hint(hint)
+            .no_stdin()
+            .run()?;
+    }
+    Ok(())
+}
+
+/// System packages: `ip`, and the linter beside Debian's compiler.
+fn packages(paths: &Paths) -> Result<()> {
+    let mut wanted = Vec::new();
+    if cmd::which("ip").is_none() {
+        wanted.push("iproute2");
+    }
+    // Without a toolchain there is nothing to lint with, and the build says so.
+    if toolchain::find(paths).is_ok_and(|found| found.way == Way::Debian && !found.has_clippy()) {
+        wanted.push(pins::DEBIAN_CLIPPY);
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    if !apt::is_here() {
+        return Err(cmd::failure(
+            "finding the test tools failed",
+            "there is no ip",
+            "install iproute2, which has it, by the system's package manager",
+        )
+        .into());
+    }
+    apt::update()?;
+    apt::install(&wanted)?;
+    Ok(())
+}
+
+/// The promtool that tests use: the user's, ours, or the system's.
+pub fn promtool(paths: &Paths) -> Option<PathBuf> {
+    let given = env::var_os("TEITEN_PROMTOOL").map(PathBuf::from).filter(|file| cmd::is_executable(file));
+    let ours = Some(paths.tools_bin().join("promtool")).filter(|file| cmd::is_executable(file));
+    given.or(ours).or_else(|| cmd::which("promtool"))
+}
+
+/// Takes promtool out of Debian's `prometheus`, without installing it: the package would start a server.
+fn fetch_promtool(paths: &Paths) -> Result<PathBuf> {
+    let hint = "put promtool (it comes with Prometheus) on the path, or set TEITEN_PROMTOOL to it";
+    if !apt::is_here() {
+        return Err(
+            cmd::failure("finding promtool failed", "there is no promtool and no apt-get", hint).into()
+        );
+    }
+    let bin = paths.tools_bin();
+    fs::create_dir_all(&bin).with_context(|| format!("making {} failed", bin.display()))?;
+    let scratch = Scratch::new(&paths.tools()).context("making a folder for promtool failed")?;
+    if !apt::not_offered(&["prometheus"]).is_empty() {
+        apt::update()?;
+    }
+    if download(scratch.path(), hint).run().is_err() {
+        // The lists may name a version that is gone.
+        apt::update()?;
+        download(scratch.path(), hint).run()?;
+    }
+    let archive = fs::read_dir(scratch.path())?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get download left no package")?;
+    let unpacked = scratch.path().join("unpacked");
+    Cmd::new("unpacking prometheus", "dpkg-deb").arg("-x").arg(&archive).arg(&unpacked).hint(hint).run()?;
+    let promtool = bin.join("promtool");
+    fs::rename(unpacked.join("usr/bin/promtool"), &promtool)
+        .context("Debian's prometheus has no promtool")?;
+    Ok(promtool)
+}
+
+fn download(dir: &Path, hint: &str) -> Cmd {
+    let cmd = Cmd::new("downloading prometheus", "apt-get");
+    // Apt's own user cannot write there; without this, apt warns at length.
+    let cmd = if root::is_root() { cmd.args(["-o", "APT::Sandbox::User=root"]) } else { cmd };
+    cmd.args(["-q", "download", "prometheus"]).dir(dir).hint(hint).no_stdin()
+}
