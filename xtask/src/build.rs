@@ -6,7 +6,7 @@ use crate::{
     bpf,
     cmd::Cmd,
     paths::{Paths, Profile},
-    setup::toolchain,
+    setup::{Part, toolchain},
 };
 
 #[derive(clap::Args)]
@@ -27,8 +27,9 @@ pub fn task(paths: &Paths, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds the BPF objects and the agent.
+/// Builds the BPF objects and the agent, and installs the toolchain first where it is missing.
 pub fn build(paths: &Paths, profile: Profile) -> Result<()> {
+    Part::Toolchain.ensure(paths)?;
     bpf::build(paths)?;
     Cmd::new("building the agent", toolchain::cargo())
         .args(["build", "--package", "sensor-user"])

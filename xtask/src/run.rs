@@ -8,6 +8,7 @@ use crate::{
     build,
     paths::{Paths, Profile},
     root,
+    setup::Part,
 };
 
 #[derive(clap::Args)]
@@ -24,6 +25,9 @@ pub fn task(paths: &Paths, args: &Args) -> Result<()> {
 /// Builds, then becomes the agent with this subcommand. Returns only on failure.
 pub fn become_agent(paths: &Paths, subcommand: &str, args: &Args) -> Result<()> {
     build::build(paths, Profile::Release)?;
+    if let Err(error) = Part::Data.ensure(paths) {
+        eprintln!("warning: without databases, regions are unknown: {error:#}");
+    }
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut words = vec![subcommand.to_owned()];
     words.extend(databases(&paths.data(), &args.args, is_set));
