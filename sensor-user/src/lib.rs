@@ -1,2 +1,3 @@
 //! Teiten's agent.
+pub mod geo;
 pub mod model;
