@@ -45,6 +45,10 @@ pub struct Cube {
     asked: u32,
     lengths: SourceLengths,
     rows: HashMap<Row, u64, FixedState>,
+    /// The most rows that are kept.
+    limit: usize,
+    /// Packets that found no room.
+    cut: u64,
 }
 
 impl Cube {
@@ -55,7 +59,15 @@ impl Cube {
             asked: dimensions.iter().fold(0, |asked, &dimension| asked | 1 << dimension as u8),
             lengths,
             rows: HashMap::default(),
+            limit: usize::MAX,
+            cut: 0,
         }
+    }
+
+    /// The same cube with a bound on its rows: packets that would want a further one are only
+    /// counted, as [`Cube::cut`].
+    pub fn bounded(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// The dimensions, in the order of the columns.
@@ -67,24 +79,33 @@ impl Cube {
     pub fn add(&mut self, drain: &Drain, time: i64, sensors: &Sensors, geo: &Tables) {
         for slot in &drain.tallies {
             if let Some(row) = self.joint(slot, time, sensors, geo) {
-                *self.rows.entry(row).or_default() += u64::from(slot.packets);
+                self.count(row, u64::from(slot.packets));
             }
         }
         for unattributed in &drain.unattributed {
-            *self.rows.entry(self.unattributed(unattributed, time, sensors)).or_default() += unattributed.packets;
+            self.count(self.unattributed(unattributed, time, sensors), unattributed.packets);
         }
     }
 
-    /// Adds all rows of a cube of the same dimensions.
-    pub fn merge(&mut self, other: &Self) {
-        for (row, packets) in &other.rows {
-            *self.rows.entry(*row).or_default() += packets;
+    fn count(&mut self, row: Row, packets: u64) {
+        if let Some(count) = self.rows.get_mut(&row) {
+            *count += packets;
+        } else if self.rows.len() < self.limit {
+            self.rows.insert(row, packets);
+        } else {
+            self.cut += packets;
         }
+    }
+
+    /// Packets that found no room since the cube was made or cleared.
+    pub fn cut(&self) -> u64 {
+        self.cut
     }
 
     /// Forgets all rows.
     pub fn clear(&mut self) {
         self.rows.clear();
+        self.cut = 0;
     }
 
     /// Rows and their packets, in no order.
@@ -100,11 +121,6 @@ impl Cube {
             a.time.cmp(&b.time).then(less.cmp(more)).then_with(|| a.cmp(b))
         });
         rows
-    }
-
-    /// Packets in all.
-    pub fn packets(&self) -> u64 {
-        self.rows.values().sum()
     }
 
     const fn asks(&self, dimension: Dimension) -> bool {
@@ -212,10 +228,7 @@ impl Cube {
 
 /// Whether the key's port is that of the service that answered, or was said to be out of reach.
 fn has_victim_port(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp
-    )
+    matches!(kind, Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp)
 }
 
 /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
@@ -225,4 +238,3 @@ fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
     let first = classes.next()?;
     classes.all(|class| class == first).then_some(first)
 }
-

@@ -7,6 +7,16 @@
 //! | [`model`] | what is counted and asked; no I/O |
 //! | [`kernel`] | load, attach, drain: tallies out |
 //! | [`capture`] | frames and times from capture files |
+//! | [`geo`] | from an address to its region and autonomous system |
+//! | [`cube`] | from tallies to rows |
+//! | [`live`] | what a running agent knows: totals and rankings |
+//! | [`export`] | tables, JSON Lines, CSV, Prometheus |
+//! | [`cli`] | one file per subcommand |
 pub mod capture;
+pub mod cli;
+pub mod cube;
+pub mod export;
+pub mod geo;
 pub mod kernel;
+pub mod live;
 pub mod model;

@@ -113,6 +113,15 @@ impl Banks {
         Ok(drain)
     }
 
+    /// The same without the wait, for a program that nobody runs: it is not attached, and no test
+    /// run is under way.
+    pub fn drain_at_rest(&mut self) -> Drain {
+        let epoch = self.epoch();
+        let drain = self.read(epoch);
+        self.zero((epoch & 1) as usize);
+        drain
+    }
+
     /// Whether half of the live bank's spill log is used, so that it should be drained soon.
     pub fn is_half_full(&self) -> bool {
         self.spill_next((self.epoch() & 1) as usize).load(Ordering::Relaxed) as usize > self.chunks / 2

@@ -1,0 +1,59 @@
+//! The command line: one file per subcommand, which wires rooms together and knows no rule of its
+//! own.
+
+mod config;
+pub mod options;
+pub mod replay;
+pub mod run;
+mod watch;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Result;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Sensor for Internet background traffic: counts packets by destination port and source prefix
+/// inside the kernel (eBPF/XDP), and says where they come from.
+#[derive(Debug, Parser)]
+#[command(name = "teiten", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Count what arrives on interfaces, and show it
+    Run(run::RunArgs),
+    /// Count what is in capture files
+    Replay(replay::ReplayArgs),
+}
+
+/// Reads the command line and the configuration file it names, and runs the subcommand.
+///
+/// # Errors
+///
+/// What the subcommand could not do, with what to do about it. A command line that cannot be read
+/// ends the process with clap's message and exit code 2.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let matches = Cli::command().try_get_matches_from(&words).unwrap_or_else(|error| error.exit());
+    let matches = match matches.subcommand() {
+        Some((name, given)) => match config::arguments(name, given)? {
+            Some(from_file) => {
+                let words = config::insert(words, name, from_file);
+                Cli::command().try_get_matches_from(words).unwrap_or_else(|error| error.exit())
+            }
+            None => matches,
+        },
+        None => matches,
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
+        }
+    })
+}

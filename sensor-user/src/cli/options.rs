@@ -1,0 +1,130 @@
+//! Options that subcommands share.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use jiff::SignedDuration;
+
+use crate::{
+    cube::SourceLengths,
+    geo::{Geo, Paths},
+    kernel::program::{Sizes, cpus},
+    model::{Role, Sensor, Sensors},
+};
+
+/// Who is watched.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SensorArgs {
+    /// A sensor: NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP]
+    ///
+    /// Only packets to its prefixes are counted; the longest prefix wins. The role is dark unless
+    /// given. May be given up to 254 times; in TEITEN_SENSOR, sensors are separated by spaces.
+    #[arg(long, env = "TEITEN_SENSOR", value_name = "SENSOR", value_delimiter = ' ')]
+    pub sensor: Vec<Sensor>,
+    /// Role of the one sensor that there is without --sensor: it counts packets to any address
+    #[arg(long, env = "TEITEN_ROLE", value_name = "dark|lit|honeypot", default_value = "lit")]
+    pub role: Role,
+    /// Count IPv4 sources by prefixes of this many bits
+    #[arg(long, env = "TEITEN_V4_PREFIX", value_name = "BITS", default_value_t = 32,
+          value_parser = clap::value_parser!(u8).range(16..=32))]
+    pub v4_prefix: u8,
+    /// Count IPv6 sources by prefixes of this many bits
+    #[arg(long, env = "TEITEN_V6_PREFIX", value_name = "BITS", default_value_t = 64,
+          value_parser = clap::value_parser!(u8).range(16..=64))]
+    pub v6_prefix: u8,
+}
+
+impl SensorArgs {
+    /// The sensors that are asked for; without any, one that is named after the host.
+    pub fn sensors(&self) -> Result<Sensors> {
+        if self.sensor.is_empty() {
+            return Ok(Sensors::everything(host_name(), self.role));
+        }
+        Ok(Sensors::new(self.sensor.clone())?)
+    }
+
+    /// To how many bits sources are cut.
+    pub fn lengths(&self) -> SourceLengths {
+        SourceLengths { v4: self.v4_prefix, v6: self.v6_prefix }
+    }
+}
+
+/// The kernel's name for this host, up to the first dot.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim().split('.').next().unwrap_or_default();
+    if name.is_empty() { "sensor".to_owned() } else { name.to_owned() }
+}
+
+/// Where sources are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct GeoArgs {
+    /// Country database in MaxMind's format: GeoLite2, GeoIP2, DB-IP, IPinfo or ip-location-db
+    ///
+    /// Read again when it is replaced. Without one, regions are `unknown`.
+    #[arg(long, env = "TEITEN_COUNTRY", value_name = "DB")]
+    pub country: Option<PathBuf>,
+    /// AS database in MaxMind's format, or AS table as CSV (start, end, asn, organisation)
+    ///
+    /// May be given several times, as IPv4 and IPv6 often come apart.
+    #[arg(long, env = "TEITEN_ASN", value_name = "DB", value_delimiter = ',')]
+    pub asn: Vec<PathBuf>,
+}
+
+impl GeoArgs {
+    /// Reads the databases.
+    pub fn open(&self) -> Result<Geo> {
+        Ok(Geo::open(Paths { country: self.country.clone(), asn: self.asn.clone() })?)
+    }
+}
+
+/// How much memory the kernel's tables may take.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct MemoryArgs {
+    /// Kernel memory for all tables, such as 512M or 2G
+    ///
+    /// Every CPU takes 11.5 MiB. Where that is more than this, CPUs with the highest numbers share
+    /// one set of counters, slower and without sources.
+    #[arg(long, env = "TEITEN_MEMORY", value_name = "SIZE", default_value = "2G", value_parser = size)]
+    pub memory: u64,
+    /// Part of it for the spill log, which holds the sources that find no room in the table
+    ///
+    /// When it is full, sources are lost until the next interval; packets are still counted.
+    #[arg(long, env = "TEITEN_SPILL_MEMORY", value_name = "SIZE", default_value = "64M", value_parser = size)]
+    pub spill_memory: u64,
+}
+
+impl MemoryArgs {
+    /// The sizes of the tables on this machine.
+    pub fn sizes(&self) -> Result<Sizes> {
+        let cpus = cpus()?;
+        let sizes = Sizes::fit(cpus, self.spill_memory, self.memory)?;
+        if sizes.slices < cpus {
+            log::warn!(
+                "--memory suffices for {} of {cpus} CPUs: packets on the others are counted without \
+                 their sources; {} MiB would do for all",
+                sizes.slices,
+                Sizes { slices: cpus, ..sizes }.bytes().div_ceil(1 << 20)
+            );
+        }
+        Ok(sizes)
+    }
+}
+
+fn size(text: &str) -> Result<u64> {
+    parse_size::Config::new()
+        .with_binary()
+        .parse_size(text)
+        .map_err(|error| anyhow::anyhow!("{error}; write a size such as 64M or 2G"))
+}
+
+/// A duration such as `10s`, `500ms` or `1h`, within bounds that make sense for an interval.
+pub fn interval(text: &str) -> Result<Duration> {
+    let duration: SignedDuration = text.parse().ok().context("write a duration such as 10s, 500ms or 1h")?;
+    let duration = Duration::try_from(duration).context("an interval cannot be negative")?;
+    let (least, most) = (Duration::from_millis(100), Duration::from_secs(86_400));
+    if !(least..=most).contains(&duration) {
+        bail!("an interval is at least 100ms and at most 24h");
+    }
+    Ok(duration)
+}

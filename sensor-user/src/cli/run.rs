@@ -1,0 +1,321 @@
+//! `teiten run`: count what arrives on interfaces.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use log::{info, warn};
+use tokio::net::TcpListener;
+
+use crate::{
+    export::{
+        metrics::{self, Metrics},
+        screen::Header,
+    },
+    geo::Geo,
+    kernel::{
+        KernelError,
+        attach::{Link, Mode, attach},
+        interfaces::{Interface, covered, default_route, interfaces, stacked},
+        program::{self, Entry, Program, Settings},
+    },
+    live::Live,
+    model::{Dimension, Sensors},
+};
+
+use super::{
+    options::{GeoArgs, MemoryArgs, SensorArgs, interval},
+    watch::{Messages, Output, Watch, is_terminal, start_log},
+};
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Interface to count on; may be given several times
+    ///
+    /// Without it the interface of the default route, in generic mode.
+    #[arg(long, short, env = "TEITEN_IFACE", value_name = "IF", value_delimiter = ',')]
+    iface: Vec<String>,
+    /// Where in the receive path to count
+    ///
+    /// The default is auto for a named interface, generic for that of the default route.
+    #[arg(long, env = "TEITEN_MODE", value_enum)]
+    mode: Option<ModeArg>,
+    #[command(flatten)]
+    sensors: SensorArgs,
+    /// What becomes of counted packets; all others always pass
+    ///
+    /// `drop` wants --sensor, and never drops ICMPv6 neighbour discovery.
+    #[arg(long, env = "TEITEN_ACTION", value_enum, default_value_t = Action::Pass)]
+    action: Action,
+    /// Drop even where a watched prefix covers an address of this host
+    #[arg(long, env = "TEITEN_FORCE")]
+    force: bool,
+    /// Count on interfaces that are stacked on each other, where every packet is seen twice
+    #[arg(long, env = "TEITEN_ALLOW_STACKED")]
+    allow_stacked: bool,
+    #[command(flatten)]
+    pub live: LiveArgs,
+    #[command(flatten)]
+    memory: MemoryArgs,
+    /// TOML file whose keys are the names of these options
+    ///
+    /// The command line wins over the environment, which wins over the file.
+    #[arg(long, env = "TEITEN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How counts are shown and exported while the agent runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LiveArgs {
+    /// How often counts are taken out and shown: 100ms to 24h, aligned to the clock
+    #[arg(long, env = "TEITEN_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = interval)]
+    pub interval: Duration,
+    #[command(flatten)]
+    pub geo: GeoArgs,
+    /// Live table, or JSON Lines
+    #[arg(long, env = "TEITEN_FORMAT", value_enum, default_value_t = LiveFormat::Table)]
+    pub format: LiveFormat,
+    /// Dimensions of the rows of --format jsonl, separated by commas
+    #[arg(
+        long,
+        env = "TEITEN_BY",
+        value_name = "DIM",
+        value_delimiter = ',',
+        default_value = "sensor,class,kind,protocol,dst_port,victim_port,icmp_type,region,tool"
+    )]
+    pub by: Vec<Dimension>,
+    /// Ports and regions in the table, and ports with metrics of their own
+    #[arg(long, env = "TEITEN_TOP", value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub top: u16,
+    /// Serve Prometheus metrics at this address, under /metrics
+    #[arg(long, env = "TEITEN_METRICS", value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ModeArg {
+    /// Native where the driver has it, else generic
+    Auto,
+    /// In the driver: fastest; some drivers reset the link when it starts
+    Native,
+    /// Behind the driver: works everywhere, costs more per packet
+    Generic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Action {
+    Pass,
+    Drop,
+}
+
+/// How a running agent shows what it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LiveFormat {
+    Table,
+    Jsonl,
+}
+
+/// Runs until a signal asks for the end.
+///
+/// # Errors
+///
+/// What keeps it from counting, with what to do about it.
+pub async fn run(args: RunArgs) -> Result<ExitCode> {
+    let shown = Shown::start(&args.live).await?;
+    let sensors = args.sensors.sensors()?;
+    let all = interfaces().await?;
+    let chosen = choose(&args.iface, &all).await?;
+    if let (false, Some((lower, upper))) = (args.allow_stacked, stacked(&all, &chosen)) {
+        bail!(
+            "{} is stacked on {}: every packet would be counted twice; name one of them, or say \
+             --allow-stacked",
+            upper.name,
+            lower.name
+        );
+    }
+    if args.action == Action::Drop {
+        may_drop(&sensors, &all, args.force)?;
+    }
+    let settings = Settings {
+        watched: sensors.watched(),
+        drop: args.action == Action::Drop,
+        v4_prefix: args.sensors.v4_prefix,
+        v6_prefix: args.sensors.v6_prefix,
+        sizes: args.memory.sizes()?,
+    };
+    let (program, banks) = program::load(&settings)?;
+    if program.entry() == Entry::Linear {
+        warn!("this kernel is older than 5.18: frames of several buffers (jumbo frames) are not accepted");
+    }
+    let mode = args.mode.unwrap_or(if args.iface.is_empty() { ModeArg::Generic } else { ModeArg::Auto });
+    let links =
+        chosen.iter().map(|interface| attach_in(&program, interface, mode)).collect::<Result<Vec<_>>>()?;
+    if args.iface.is_empty() {
+        info!(
+            "counting on {}, the interface of the default route, in generic mode, which never resets \
+             a link; --iface {} tries native mode, for which some drivers reset the link",
+            chosen[0].name, chosen[0].name
+        );
+    }
+    shown.watch(program, banks, links, sensors, &args.sensors, &args.live).run().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is opened before anything is loaded, so that a mistake costs nothing.
+pub struct Shown {
+    geo: Geo,
+    output: Output,
+    listener: Option<TcpListener>,
+}
+
+impl Shown {
+    /// Reads the databases, takes the address of the metrics, starts the log.
+    pub async fn start(args: &LiveArgs) -> Result<Self> {
+        let top = usize::from(args.top);
+        let output = match args.format {
+            LiveFormat::Jsonl => Output::Jsonl { by: args.by.clone() },
+            LiveFormat::Table if is_terminal() => Output::Screen { top, messages: Messages::default() },
+            LiveFormat::Table => Output::Plain { top },
+        };
+        start_log(match &output {
+            Output::Screen { messages, .. } => Some(messages.clone()),
+            _ => None,
+        });
+        let geo = args.geo.open()?;
+        if args.geo.country.is_none() {
+            warn!("no --country database: all regions are `unknown`");
+        }
+        let listener = match args.metrics {
+            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+                format!("cannot serve metrics at {address}: choose another --metrics ADDR:PORT, or end what uses it")
+            })?),
+            None => None,
+        };
+        Ok(Self { geo, output, listener })
+    }
+
+    /// The agent of a program that is attached.
+    pub fn watch(
+        self,
+        program: Program,
+        banks: crate::kernel::banks::Banks,
+        links: Vec<Link>,
+        sensors: Sensors,
+        sensor_args: &SensorArgs,
+        args: &LiveArgs,
+    ) -> Watch {
+        let header = Header {
+            interfaces: links
+                .iter()
+                .map(|link| format!("{} ({})", link.interface, link.mode.as_str()))
+                .collect(),
+            sensors: sensors
+                .iter()
+                .map(|sensor| format!("{} ({})", sensor.name, sensor.role.as_str()))
+                .collect(),
+        };
+        let metrics = self.listener.map(|listener| {
+            let interfaces: Vec<_> =
+                links.iter().map(|link| (link.interface.clone(), link.mode.as_str())).collect();
+            let started = Timestamp::now().as_second();
+            let metrics = Arc::new(Mutex::new(Metrics::new(usize::from(args.top), &interfaces, started)));
+            let served = Arc::clone(&metrics);
+            tokio::spawn(async move {
+                if let Err(error) = metrics::serve(listener, served).await {
+                    warn!("metrics are served no more: {error}");
+                }
+            });
+            metrics
+        });
+        let rows = match &self.output {
+            Output::Jsonl { by } => Some(by.as_slice()),
+            _ => None,
+        };
+        let live = Live::new(sensors, sensor_args.lengths(), rows);
+        Watch {
+            program,
+            banks,
+            links,
+            live,
+            geo: self.geo,
+            header,
+            output: self.output,
+            metrics,
+            interval: args.interval,
+        }
+    }
+}
+
+/// The named interfaces; without names, that of the default route.
+async fn choose<'a>(names: &[String], all: &'a [Interface]) -> Result<Vec<&'a Interface>> {
+    let present = || all.iter().map(|interface| interface.name.as_str()).collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        let index = default_route().await?;
+        let interface = all.iter().find(|interface| Some(interface.index) == index);
+        return Ok(vec![interface.with_context(|| {
+            format!(
+                "there is no default route to take the interface of: name one with --iface ({})",
+                present()
+            )
+        })?]);
+    }
+    let mut chosen: Vec<&Interface> = Vec::new();
+    for name in names {
+        let interface = all
+            .iter()
+            .find(|interface| interface.name == *name)
+            .ok_or_else(|| KernelError::NoInterface { name: name.clone(), present: present() })?;
+        if chosen.iter().any(|other| other.index == interface.index) {
+            bail!("--iface {name} is given twice");
+        }
+        if !interface.up {
+            warn!("{name} is down: nothing arrives there until `ip link set dev {name} up`");
+        }
+        chosen.push(interface);
+    }
+    Ok(chosen)
+}
+
+/// Refuses to drop what this host needs.
+fn may_drop(sensors: &Sensors, all: &[Interface], force: bool) -> Result<()> {
+    let watched = sensors.watched();
+    if watched.is_empty() {
+        bail!("--action drop without --sensor would cut this host off: say which prefixes are watched");
+    }
+    for (prefix, _) in watched {
+        let addresses = covered(all, &prefix);
+        if let (false, Some(address)) = (force, addresses.first()) {
+            bail!(
+                "prefix {prefix} covers {address}, an address of this host, which --action drop would \
+                 cut off: leave it out of the prefix, or say --force"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn attach_in(program: &Program, interface: &Interface, mode: ModeArg) -> Result<Link> {
+    match mode {
+        ModeArg::Native => Ok(attach(program, interface, Mode::Native)?),
+        ModeArg::Generic => Ok(attach(program, interface, Mode::Generic)?),
+        ModeArg::Auto => match attach(program, interface, Mode::Native) {
+            Err(error @ (KernelError::NoNative { .. } | KernelError::Refused { .. })) => {
+                warn!(
+                    "{:#}; counting in generic mode instead, which makes a socket buffer of every frame \
+                     first and so costs several times as much per packet",
+                    anyhow::Error::from(error)
+                );
+                Ok(attach(program, interface, Mode::Generic)?)
+            }
+            attached => Ok(attached?),
+        },
+    }
+}

@@ -1,0 +1,322 @@
+//! The loop of a running agent: ticks, drains, outputs.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IsTerminal, Write},
+    os::fd::AsRawFd,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use log::{error, info, warn};
+use serde_json::json;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    signal::unix::{SignalKind, signal},
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    export::{
+        metrics::{self, Shared},
+        rows::Rows,
+        screen::{self, Header},
+    },
+    geo::Geo,
+    kernel::{attach::Link, banks::Banks, program::Program},
+    live::{Interval, Live},
+    model::Dimension,
+};
+
+/// How often databases are looked at for a newer file.
+const RELOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// Where intervals are written.
+pub enum Output {
+    /// The live table, redrawn in place.
+    Screen { top: usize, messages: Messages },
+    /// The live table, one below the other.
+    Plain { top: usize },
+    /// One object per row, and one per interval.
+    Jsonl { by: Vec<Dimension> },
+}
+
+/// The last log lines, for the foot of the screen.
+#[derive(Clone, Default)]
+pub struct Messages(Arc<Mutex<VecDeque<String>>>);
+
+impl Messages {
+    const KEPT: usize = 5;
+
+    fn lines(&self) -> Vec<String> {
+        let lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lines.iter().cloned().collect()
+    }
+}
+
+impl Write for Messages {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if lines.len() == Self::KEPT {
+                lines.pop_front();
+            }
+            lines.push_back(line.to_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A program that counts, and all that its counts go to.
+pub struct Watch {
+    pub program: Program,
+    pub banks: Banks,
+    pub links: Vec<Link>,
+    pub live: Live,
+    pub geo: Geo,
+    pub header: Header,
+    pub output: Output,
+    pub metrics: Option<Shared>,
+    pub interval: Duration,
+}
+
+impl Watch {
+    /// Counts until a signal asks for the end; then detaches, and takes out the rest.
+    pub async fn run(self) -> Result<()> {
+        let Self { mut program, banks, links, live, geo, header, output, metrics, interval: every } = self;
+        let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
+        let mut notices =
+            readable(program.take_notices()?).context("cannot wait for the program's notices")?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut hung_up = signal(SignalKind::hangup())?;
+        let mut reload = interval(RELOAD_EVERY);
+        reload.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let geo = Arc::new(geo);
+        let mut agent =
+            Agent { banks: Some(banks), live, geo: Arc::clone(&geo), header, output, metrics, drawn: false };
+        if let Some(metrics) = &agent.metrics {
+            metrics::lock(metrics).databases(&geo.tables());
+        }
+        let mut boundary = Instant::now() + until_boundary(every);
+
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(boundary.into()) => {
+                    agent.drain().await?;
+                    agent.close()?;
+                    boundary = Instant::now() + until_boundary(every);
+                }
+                ready = notices.readable_mut() => {
+                    let mut ready = ready?;
+                    let mut told = false;
+                    while ready.get_inner_mut().next().is_some() {
+                        told = true;
+                    }
+                    ready.clear_ready();
+                    if told {
+                        agent.drain().await?;
+                    }
+                }
+                ready = log.readable_mut() => {
+                    let mut ready = ready?;
+                    ready.get_inner_mut().flush();
+                    ready.clear_ready();
+                }
+                _ = reload.tick() => {
+                    let geo = Arc::clone(&geo);
+                    let reloads = spawn_blocking(move || geo.reload_changed()).await?;
+                    agent.reloaded(&reloads);
+                }
+                _ = interrupted.recv() => break,
+                _ = terminated.recv() => break,
+                _ = hung_up.recv() => break,
+            }
+        }
+        drop(links);
+        // A run that began before the end may have read either epoch: one drain takes each bank.
+        agent.drain().await?;
+        agent.drain().await?;
+        agent.close()?;
+        Ok(())
+    }
+}
+
+/// Waits for a ring buffer of the program to have something to read.
+fn readable<T: AsRawFd>(ring: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: aya's ring buffers own their descriptor, and never close or replace it while they live.
+    Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
+}
+
+/// Time until the wall clock reaches the next multiple of the interval.
+fn until_boundary(every: Duration) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let every_ns = every.as_nanos().max(1);
+    let rest = every_ns - now.as_nanos() % every_ns;
+    Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX))
+}
+
+struct Agent {
+    /// Absent only while a drain has them.
+    banks: Option<Banks>,
+    live: Live,
+    geo: Arc<Geo>,
+    header: Header,
+    output: Output,
+    metrics: Option<Shared>,
+    /// Whether the screen holds a table.
+    drawn: bool,
+}
+
+impl Agent {
+    /// Takes the counts out of the kernel. One that fails is tried again at the next occasion.
+    async fn drain(&mut self) -> Result<()> {
+        let mut banks = self.banks.take().context("a drain has not come back")?;
+        let start = Instant::now();
+        let (banks, drain) = spawn_blocking(move || {
+            let drain = banks.drain();
+            (banks, drain)
+        })
+        .await?;
+        self.banks = Some(banks);
+        match drain {
+            Ok(drain) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics::lock(metrics).drained(start.elapsed().as_secs_f64());
+                }
+                self.live.absorb(&drain, &self.geo.tables());
+            }
+            Err(error) => {
+                error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the interval and puts it out.
+    fn close(&mut self) -> Result<()> {
+        let Some(interval) = self.live.close() else { return Ok(()) };
+        for mismatch in &interval.mismatches {
+            error!("accounting identity broken, please report this: {mismatch}");
+        }
+        if interval.totals.lost > 0 {
+            warn!(
+                "{} packets counted without their source: the spill log was full; raise --spill-memory",
+                interval.totals.lost
+            );
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics::lock(metrics).closed(&interval, self.live.since_start());
+        }
+        self.write(&interval).context("cannot write to standard output")
+    }
+
+    fn write(&mut self, interval: &Interval) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let table = |top, width| screen::render(&self.header, interval, self.live.since_start(), top, width);
+        match &self.output {
+            Output::Screen { top, messages } => {
+                let (width, height) = terminal_size();
+                // Room for the frame around the rankings.
+                let top = (*top).min(height.saturating_sub(14).max(3));
+                let mut text = table(top, width);
+                for message in messages.lines() {
+                    text.push_str(&message);
+                    text.push('\n');
+                }
+                out.write_all(if self.drawn { b"\x1b[H" } else { b"\x1b[H\x1b[2J" })?;
+                for line in text.lines() {
+                    let line: String = line.chars().take(width).collect();
+                    write!(out, "{line}\x1b[K\r\n")?;
+                }
+                out.write_all(b"\x1b[J")?;
+                self.drawn = true;
+            }
+            Output::Plain { top } => writeln!(out, "{}", table(*top, 100))?,
+            Output::Jsonl { by } => {
+                let start = time(interval.start_ns);
+                let rows = Rows { dimensions: by, sensors: self.live.sensors(), rows: &interval.rows };
+                rows.write_interval_jsonl(&mut out, &start)?;
+                let outcomes = &interval.totals.outcomes;
+                let object = json!({
+                    "type": "interval",
+                    "time": start,
+                    "end": time(interval.end_ns),
+                    "frames": outcomes.runs,
+                    "packets": outcomes.packets,
+                    "non_ip": outcomes.non_ip,
+                    "malformed": outcomes.malformed,
+                    "unwatched": outcomes.unwatched,
+                    "local": outcomes.local,
+                    "lost": interval.totals.lost,
+                    "uncounted": interval.totals.uncounted,
+                    "cut": interval.cut,
+                    "bytes": interval.totals.bytes(),
+                });
+                writeln!(out, "{object}")?;
+            }
+        }
+        out.flush()
+    }
+
+    fn reloaded(&self, reloads: &[crate::geo::Reload]) {
+        for reload in reloads {
+            match &reload.outcome {
+                Ok(_) => info!("read {} again: it was replaced", reload.path.display()),
+                Err(error) => warn!("{error}; the one read before stays in use"),
+            }
+        }
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| !reloads.is_empty()) {
+            metrics::lock(metrics).databases(&self.geo.tables());
+        }
+    }
+}
+
+/// A time in RFC 3339, UTC.
+fn time(ns: u64) -> String {
+    Timestamp::from_nanosecond(ns.into()).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Columns and rows of the terminal at standard output, 100 × 40 where there is none.
+fn terminal_size() -> (usize, usize) {
+    // SAFETY: plain integers.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: writes to `size` only.
+    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    if result == 0 && size.ws_col > 0 && size.ws_row > 0 {
+        (usize::from(size.ws_col), usize::from(size.ws_row))
+    } else {
+        (100, 40)
+    }
+}
+
+/// Sends log lines to standard error, or to the foot of the screen.
+pub fn start_log(to: Option<Messages>) {
+    let default = env_logger::Env::new().filter_or("TEITEN_LOG", "info");
+    let mut builder = env_logger::Builder::from_env(default);
+    builder.format(|to, record| {
+        let level = match record.level() {
+            log::Level::Error => "error: ",
+            log::Level::Warn => "warning: ",
+            _ => "",
+        };
+        writeln!(to, "{level}{}", record.args())
+    });
+    if let Some(messages) = to {
+        builder.target(env_logger::Target::Pipe(Box::new(messages)));
+    }
+    // A second start, in a test, keeps the first.
+    let _ = builder.try_init();
+}
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}

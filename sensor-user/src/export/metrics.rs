@@ -1,0 +1,287 @@
+//! Prometheus metrics. Bounded: no label has more values than a kind, a region or the configured
+//! number of ports.
+
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, header},
+    response::IntoResponse,
+    routing::get,
+};
+use prometheus_client::{
+    encoding::text,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    geo::Tables,
+    live::{Interval, Service, Totals},
+    model::{Class, kind_name},
+};
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+
+/// The metrics of one agent.
+pub struct Metrics {
+    registry: Registry,
+    frames: Counters,
+    packets: Counters,
+    bytes: Counter,
+    ports: Counters,
+    /// The ports that have a series of their own.
+    listed: HashSet<Service>,
+    most_ports: usize,
+    regions: Counters,
+    lost: Counter,
+    uncounted: Counter,
+    spilled: Counter,
+    mismatches: Counter,
+    drains: Histogram,
+    databases: Family<Labels, Gauge>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// Metrics that list `most_ports` ports; all others are `other`. `interfaces`: names and modes.
+    pub fn new(most_ports: usize, interfaces: &[(String, &'static str)], started: i64) -> Self {
+        let mut registry = Registry::with_prefix("teiten");
+        let metrics = Self {
+            frames: Family::default(),
+            packets: Family::default(),
+            bytes: Counter::default(),
+            ports: Family::default(),
+            listed: HashSet::new(),
+            most_ports,
+            regions: Family::default(),
+            lost: Counter::default(),
+            uncounted: Counter::default(),
+            spilled: Counter::default(),
+            mismatches: Counter::default(),
+            // A grace period takes some milliseconds, 100 and more under load.
+            drains: Histogram::new([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]),
+            databases: Family::default(),
+            registry: Registry::default(),
+        };
+        let r = &mut registry;
+        r.register(
+            "frames",
+            "Frames seen, by what became of them; outcome `packets` is counted by kind",
+            metrics.frames.clone(),
+        );
+        r.register(
+            "packets",
+            "Packets counted, by class and kind; class `unknown` where a lost sensor leaves it open",
+            metrics.packets.clone(),
+        );
+        r.register_with_unit(
+            "ip",
+            "IP bytes of the packets counted, headers included",
+            Unit::Bytes,
+            metrics.bytes.clone(),
+        );
+        r.register("port_packets", "Scan packets by destination port or ICMP type; ports are listed while they are among those with the most packets, all others are `other`", metrics.ports.clone());
+        r.register(
+            "region_packets",
+            "Scan packets by source region (ISO 3166-1 alpha-2, unknown, non-routable, unattributed)",
+            metrics.regions.clone(),
+        );
+        r.register(
+            "lost_packets",
+            "Packets counted without their source, because the spill log was full",
+            metrics.lost.clone(),
+        );
+        r.register(
+            "uncounted_frames",
+            "Frames whose counters could not be found; must be 0",
+            metrics.uncounted.clone(),
+        );
+        r.register("spilled_records", "Records that came through the spill log", metrics.spilled.clone());
+        r.register(
+            "book_mismatches",
+            "Accounting identities that did not hold; must be 0",
+            metrics.mismatches.clone(),
+        );
+        r.register_with_unit(
+            "drain_duration",
+            "Time to take the counts out of the kernel",
+            Unit::Seconds,
+            metrics.drains.clone(),
+        );
+        r.register(
+            "database_build_timestamp_seconds",
+            "When a geolocation database was built",
+            metrics.databases.clone(),
+        );
+        let build = Family::<Labels, Gauge>::default();
+        build.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
+        r.register("build_info", "Version of the agent; always 1", build);
+        let attached = Family::<Labels, Gauge>::default();
+        for (name, mode) in interfaces {
+            attached.get_or_create(&vec![("interface", name.clone()), ("mode", (*mode).to_owned())]).set(1);
+        }
+        r.register("interface_info", "Interfaces that are observed, and the XDP mode; always 1", attached);
+        let start = Gauge::<i64>::default();
+        start.set(started);
+        r.register("start_time_seconds", "When counting began, in seconds since 1970", start);
+        for outcome in ["packets", "non_ip", "malformed", "unwatched", "local"] {
+            drop(metrics.frames.get_or_create(&vec![("outcome", outcome.to_owned())]));
+        }
+        Self { registry, ..metrics }
+    }
+
+    /// Takes in how long a drain took.
+    pub fn drained(&self, seconds: f64) {
+        self.drains.observe(seconds);
+    }
+
+    /// Takes in the databases that are in use.
+    pub fn databases(&self, tables: &Tables) {
+        self.databases.clear();
+        for database in tables.databases() {
+            if let Some(built) = database.built.timestamp() {
+                let labels =
+                    vec![("role", database.role.to_string()), ("path", database.path.display().to_string())];
+                self.databases.get_or_create(&labels).set(built.as_second());
+            }
+        }
+    }
+
+    /// Takes in an interval. `since_start` includes it.
+    pub fn closed(&mut self, interval: &Interval, since_start: &Totals) {
+        let totals = &interval.totals;
+        let outcomes = &totals.outcomes;
+        for (outcome, count) in [
+            ("packets", outcomes.packets),
+            ("non_ip", outcomes.non_ip),
+            ("malformed", outcomes.malformed),
+            ("unwatched", outcomes.unwatched),
+            ("local", outcomes.local),
+        ] {
+            self.frames.get_or_create(&vec![("outcome", outcome.to_owned())]).inc_by(count);
+        }
+        for ((class, kind), packets) in &totals.classes {
+            let class = class.map_or("unknown", Class::as_str).to_owned();
+            let labels = vec![("class", class), ("kind", kind_name(*kind).to_owned())];
+            self.packets.get_or_create(&labels).inc_by(*packets);
+        }
+        self.bytes.inc_by(totals.bytes());
+        for (region, packets) in &totals.regions {
+            self.regions.get_or_create(&vec![("region", region.to_string())]).inc_by(*packets);
+        }
+        self.ports(totals, since_start);
+        self.lost.inc_by(totals.lost);
+        self.uncounted.inc_by(totals.uncounted);
+        self.spilled.inc_by(totals.spilled);
+        self.mismatches.inc_by(totals.mismatches);
+    }
+
+    /// Counts by port. A port is listed as long as it is among those with the most packets since
+    /// the start. One that falls out loses its series; what was counted there is not moved to
+    /// `other`, so that no series ever jumps.
+    fn ports(&mut self, totals: &Totals, since_start: &Totals) {
+        let labels = |service: &Service| {
+            vec![("port", service.number.to_string()), ("protocol", service.protocol.to_string())]
+        };
+        let (top, _) = since_start.top_services(self.most_ports);
+        let fallen: Vec<Service> = self
+            .listed
+            .iter()
+            .filter(|&listed| !top.iter().any(|(port, _)| port == listed))
+            .copied()
+            .collect();
+        for service in fallen {
+            self.listed.remove(&service);
+            self.ports.remove(&labels(&service));
+        }
+        self.listed.extend(top.into_iter().map(|(service, _)| service));
+        let mut other = 0;
+        for (service, packets) in &totals.services {
+            if self.listed.contains(service) {
+                self.ports.get_or_create(&labels(service)).inc_by(*packets);
+            } else {
+                other += packets;
+            }
+        }
+        let rest = vec![("port", "other".to_owned()), ("protocol", "other".to_owned())];
+        self.ports.get_or_create(&rest).inc_by(other);
+    }
+
+    /// The exposition: OpenMetrics, or Prometheus' older text format.
+    pub fn expose(&self, open_metrics: bool) -> Result<String, fmt::Error> {
+        let mut exposition = String::new();
+        text::encode(&mut exposition, &self.registry)?;
+        Ok(if open_metrics { exposition } else { classic(&exposition) })
+    }
+}
+
+/// OpenMetrics as Prometheus' text format 0.0.4, where a counter is named as its samples are, and
+/// neither units nor an end are marked.
+fn classic(open_metrics: &str) -> String {
+    let is_counter = |name: &str| {
+        open_metrics.lines().any(|line| {
+            line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" counter")) == Some(name)
+        })
+    };
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        if line == "# EOF" || line.starts_with("# UNIT ") {
+            continue;
+        }
+        let described = line.strip_prefix("# ").and_then(|rest| {
+            let (keyword, rest) = rest.split_once(' ')?;
+            let (name, rest) = rest.split_once(' ')?;
+            Some((keyword, name, rest))
+        });
+        match described {
+            Some((keyword, name, rest)) if is_counter(name) => {
+                text.push_str(&format!("# {keyword} {name}_total {rest}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Metrics that the agent writes and the server reads.
+pub type Shared = Arc<std::sync::Mutex<Metrics>>;
+
+/// Serves `/metrics` until the process ends.
+///
+/// # Errors
+///
+/// If the listener fails.
+pub async fn serve(listener: TcpListener, metrics: Shared) -> std::io::Result<()> {
+    axum::serve(listener, Router::new().route("/metrics", get(scrape)).with_state(metrics)).await
+}
+
+async fn scrape(State(metrics): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
+    const OPEN_METRICS: &str = "application/openmetrics-text";
+    let open_metrics = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|accepted| accepted.contains(OPEN_METRICS));
+    let content_type = if open_metrics {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    let exposition = lock(&metrics).expose(open_metrics).unwrap_or_default();
+    ([(header::CONTENT_TYPE, content_type)], exposition)
+}
+
+/// The metrics, even after a panic of another thread: counters are whole at any time.
+pub fn lock(metrics: &Shared) -> std::sync::MutexGuard<'_, Metrics> {
+    metrics.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

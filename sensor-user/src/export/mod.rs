@@ -1,0 +1,5 @@
+//! What leaves the agent: rows in several formats, the live table, Prometheus metrics.
+
+pub mod metrics;
+pub mod rows;
+pub mod screen;
