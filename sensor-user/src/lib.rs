@@ -1,3 +1,4 @@
 //! Teiten's agent.
+pub mod cli;
 pub mod kernel;
 pub mod model;
