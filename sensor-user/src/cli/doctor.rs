@@ -12,6 +12,7 @@ use std::{
 };
 
 use crate::kernel::{
+    KernelError,
     attach::{Mode, attach, holder},
     features::{Capabilities, Features, Realtime, Trial, page_size},
     interfaces::{Interface, default_route, interfaces, stacked},
@@ -154,7 +155,7 @@ pub async fn examine(args: &DoctorArgs) -> Vec<Line> {
     lines.extend(features.capabilities.map(privileges));
     lines.push(match &trial {
         Ok((trial, right)) => loaded(trial.entry(), *right),
-        Err(error) => Line::problem("program", chain(error)),
+        Err(error) => not_loaded(error, features.capabilities),
     });
     let trial = trial.ok().map(|(trial, _)| trial);
     let machine_code = trial.as_ref().and_then(|trial| trial.machine_code);
@@ -299,6 +300,21 @@ fn loaded(entry: Entry, right: bool) -> Line {
     }
 }
 
+fn not_loaded(error: &KernelError, capabilities: Option<Capabilities>) -> Line {
+    const TOPIC: &str = "program";
+    let complete = capabilities.is_some_and(|capabilities| capabilities.missing().is_empty());
+    match error {
+        KernelError::NoPrivilege if complete => Line::problem(
+            TOPIC,
+            "the kernel does not let this process load BPF programs, for all its privileges",
+        )
+        .advise("a user namespace, a container's seccomp filter or a locked-down kernel forbids it"),
+        // Said of the privileges already.
+        KernelError::NoPrivilege => Line::warning(TOPIC, "not loaded on trial, for want of privileges"),
+        _ => Line::problem(TOPIC, format!("loading it on trial failed: {}", chain(error))),
+    }
+}
+
 /// `machine_code`: bytes that the kernel made of the program that was loaded on trial.
 fn compiler(jit: Option<u32>, hardening: Option<u32>, machine_code: Option<u32>) -> Line {
     const TOPIC: &str = "compiler";
@@ -354,8 +370,8 @@ fn memory(features: &Features) -> Line {
 /// `wanted`, `available` and `limit` in bytes.
 fn enough_memory(cpus: u32, wanted: u64, available: Option<u64>, limit: Option<u64>) -> Line {
     const TOPIC: &str = "memory";
-    let of = if cpus == 1 { "1 CPU takes".to_owned() } else { format!("{cpus} CPUs take") };
-    let mut finding = format!("counting on {of} {} of kernel memory", mib(wanted));
+    let of = if cpus == 1 { "1 CPU".to_owned() } else { format!("{cpus} CPUs") };
+    let mut finding = format!("the tables for {of} take {} of kernel memory", mib(wanted));
     if let Some(available) = available {
         finding += &format!(", {} available", mib(available));
     }
@@ -603,7 +619,7 @@ fn native_mode(card: &Card, host: Host) -> Line {
             Line::warning(name, format!("native mode: {source}, but likely refused at an MTU above {limit}"))
                 .advise(format!("`ip link set dev {name} mtu {limit}`; otherwise {GENERIC}"))
         }
-        _ => Line::ok(name, format!("native mode: {source}")),
+        _ => Line::ok(name, format!("native mode: {source}; --try-native makes sure")),
     }
 }
 

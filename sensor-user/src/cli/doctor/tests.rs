@@ -148,6 +148,10 @@ fn kernels_and_privileges() {
         (line.verdict, line.finding.as_str()),
         (Verdict::Problem, "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON missing")
     );
+    let denied = |capabilities| not_loaded(&KernelError::NoPrivilege, capabilities).verdict;
+    assert_eq!(denied(Some(Capabilities(0))), Verdict::Warning, "said already");
+    assert_eq!(denied(Some(Capabilities(u64::MAX))), Verdict::Problem);
+    assert_eq!(not_loaded(&KernelError::Object("x"), None).verdict, Verdict::Problem);
     assert_eq!(bpf_file_system(&features).verdict, Verdict::Warning);
     features.initial_mounts = Some(false);
     assert!(bpf_file_system(&features).advice.unwrap().contains("nsenter"));
@@ -289,7 +293,12 @@ fn a_machine_is_examined() {
                 .execute()
                 .await
                 .unwrap();
-            let names = ["lo", "left", "middle"];
+            // A sensor that counts already.
+            let trial = Trial::new().unwrap();
+            let all = interfaces().await.unwrap();
+            let right = all.iter().find(|interface| interface.name == "right").unwrap();
+            let _link = attach(&trial.program, right, Mode::Generic).unwrap();
+            let names = ["lo", "left", "middle", "right"];
             let interfaces = names.iter().map(|&name| name.to_owned()).collect();
             examine(&DoctorArgs { interfaces, try_native: true, ..DoctorArgs::default() }).await
         }))
@@ -310,5 +319,7 @@ fn a_machine_is_examined() {
     assert_eq!(of("left", "tried, works"), Verdict::Ok);
     assert_eq!(of("lo", "loopback"), Verdict::Warning, "it is down");
     assert_eq!(of("lo", "tried, refused"), Verdict::Warning);
+    assert_eq!(of("right", "has an XDP program already: `teiten`"), Verdict::Warning);
+    assert_eq!(of("right", "native mode: offered by the driver"), Verdict::Ok);
     assert_eq!(of("middle", "no such interface"), Verdict::Problem);
 }
