@@ -2,6 +2,7 @@
 //! own.
 
 mod config;
+pub mod doctor;
 pub mod options;
 pub mod replay;
 pub mod run;
@@ -27,6 +28,8 @@ enum Command {
     Run(run::RunArgs),
     /// Count what is in capture files
     Replay(replay::ReplayArgs),
+    /// Say what on this machine helps or hinders counting, and what to do about it
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Reads the command line and the configuration file it names, and runs the subcommand.
@@ -54,6 +57,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
         }
     })
 }

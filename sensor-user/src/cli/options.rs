@@ -8,7 +8,10 @@ use jiff::SignedDuration;
 use crate::{
     cube::SourceLengths,
     geo::{Geo, Paths},
-    kernel::program::{Sizes, cpus},
+    kernel::{
+        KernelError,
+        program::{Sizes, cpus},
+    },
     model::{Role, Sensor, Sensors},
 };
 
@@ -95,10 +98,19 @@ pub struct MemoryArgs {
 }
 
 impl MemoryArgs {
+    /// The sizes of the tables for so many CPUs.
+    ///
+    /// # Errors
+    ///
+    /// If not even one CPU's tables fit.
+    pub fn fit(self, cpus: u32) -> Result<Sizes, KernelError> {
+        Sizes::fit(cpus, self.spill_memory, self.memory)
+    }
+
     /// The sizes of the tables on this machine.
     pub fn sizes(&self) -> Result<Sizes> {
         let cpus = cpus()?;
-        let sizes = Sizes::fit(cpus, self.spill_memory, self.memory)?;
+        let sizes = self.fit(cpus)?;
         if sizes.slices < cpus {
             log::warn!(
                 "--memory suffices for {} of {cpus} CPUs: packets on the others are counted without \

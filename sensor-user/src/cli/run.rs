@@ -22,6 +22,7 @@ use crate::{
     kernel::{
         KernelError,
         attach::{Link, Mode, attach},
+        features::refuse_unsafe_realtime,
         interfaces::{Interface, covered, default_route, interfaces, stacked},
         program::{self, Entry, Program, Settings},
     },
@@ -129,6 +130,7 @@ pub enum LiveFormat {
 ///
 /// What keeps it from counting, with what to do about it.
 pub async fn run(args: RunArgs) -> Result<ExitCode> {
+    refuse_unsafe_realtime()?;
     let shown = Shown::start(&args.live).await?;
     let sensors = args.sensors.sensors()?;
     let all = interfaces().await?;
@@ -275,6 +277,9 @@ async fn choose<'a>(names: &[String], all: &'a [Interface]) -> Result<Vec<&'a In
             .ok_or_else(|| KernelError::NoInterface { name: name.clone(), present: present() })?;
         if chosen.iter().any(|other| other.index == interface.index) {
             bail!("--iface {name} is given twice");
+        }
+        if !interface.ethernet() {
+            bail!("{name} carries no Ethernet frames, which are what is read: name the interface below it");
         }
         if !interface.up {
             warn!("{name} is down: nothing arrives there until `ip link set dev {name} up`");

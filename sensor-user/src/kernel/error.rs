@@ -62,6 +62,13 @@ pub enum KernelError {
         #[source]
         source: io::Error,
     },
+    /// On this kernel two runs of the program on one CPU can interrupt each other.
+    #[error(
+        "this is a real-time kernel, and {reason}: plain per-CPU additions, with which the program counts, \
+         would lose packets when one run interrupts another on the same CPU; boot a kernel without \
+         CONFIG_PREEMPT_RT, or one built with CONFIG_PREEMPT_RT_NEEDS_BH_LOCK=y"
+    )]
+    Realtime { reason: &'static str },
     /// Netlink did not answer as it must.
     #[error("asking the kernel for its interfaces failed")]
     Netlink(#[source] Box<dyn std::error::Error + Send + Sync>),

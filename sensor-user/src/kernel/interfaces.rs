@@ -24,6 +24,8 @@ pub struct Interface {
     pub mtu: u32,
     pub up: bool,
     pub loopback: bool,
+    /// What its frames begin with: `ARPHRD_*` of linux/if_arp.h.
+    pub link_layer: u16,
     /// Kind of a virtual interface: `veth`, `vlan`, `bridge`.
     pub kind: Option<String>,
     /// Index of the interface that this one is stacked on.
@@ -53,15 +55,37 @@ impl Interface {
         String::from_utf8(name.to_vec()).ok().filter(|name| !name.is_empty())
     }
 
+    /// Whether its frames begin with an Ethernet header, as the program reads them. Those of the
+    /// loopback interface do, too.
+    pub fn ethernet(&self) -> bool {
+        /// `ARPHRD_ETHER`.
+        const ETHERNET: u16 = 1;
+        /// `ARPHRD_LOOPBACK`.
+        const LOOPBACK: u16 = 772;
+        matches!(self.link_layer, ETHERNET | LOOPBACK)
+    }
+
     /// Whether the interface merges received packets (LRO), which hides them from XDP.
     pub fn large_receive_offload(&self) -> Option<bool> {
-        /// `ETHTOOL_GFLAGS`.
-        const GET_FLAGS: u32 = 0x25;
         /// `ETH_FLAG_LRO`.
         const LRO: u32 = 1 << 15;
+        self.flags().map(|flags| flags & LRO != 0)
+    }
+
+    /// Whether the interface takes VLAN tags off received frames before XDP sees them.
+    pub fn vlan_offload(&self) -> Option<bool> {
+        /// `ETH_FLAG_RXVLAN`.
+        const RECEIVE_VLAN: u32 = 1 << 8;
+        self.flags().map(|flags| flags & RECEIVE_VLAN != 0)
+    }
+
+    /// `ETH_FLAG_*` of linux/ethtool.h.
+    fn flags(&self) -> Option<u32> {
+        /// `ETHTOOL_GFLAGS`.
+        const GET_FLAGS: u32 = 0x25;
         let mut value = [GET_FLAGS, 0];
         self.ethtool((&raw mut value).cast()).ok()?;
-        Some(value[1] & LRO != 0)
+        Some(value[1])
     }
 
     /// Calls `SIOCETHTOOL` with a command structure of ethtool.
@@ -199,6 +223,7 @@ fn interface(link: &LinkMessage) -> Interface {
         index: link.header.index,
         up: flags.contains(LinkFlags::Up),
         loopback: flags.contains(LinkFlags::Loopback),
+        link_layer: link.header.link_layer_type.into(),
         ..Interface::default()
     };
     // A lower interface may live in another namespace, where its index means nothing here.

@@ -11,6 +11,8 @@
 //! | [`account`] | the identities that every drain is held to |
 //! | [`testrun`] | frames through the loaded program without an interface |
 //! | [`interfaces`] | what netlink knows of interfaces |
+//! | [`native`] | whether an interface takes XDP programs in its driver |
+//! | [`features`] | what this kernel and this process can do |
 //!
 //! Minimum kernel: Linux 5.12 on x86-64 and 5.18 on arm64, for atomic instructions that return the
 //! old value. Frames of several buffers (jumbo frames in native mode) want 5.18.
@@ -19,8 +21,10 @@ pub mod account;
 pub mod attach;
 pub mod banks;
 mod error;
+pub mod features;
 pub mod interfaces;
 mod memory;
+pub mod native;
 pub mod program;
 mod sys;
 pub mod testrun;
