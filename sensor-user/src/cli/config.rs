@@ -225,7 +225,7 @@ mod tests {
         );
         assert!(error("v4-prefix = 8").contains("1: bad value for `v4-prefix`: 8 is not in 16..=32"));
         assert!(error("mode = \"fast\"").contains("1: invalid value 'fast' for '--mode"));
-        assert!(error("iface = [\"a\",\n\n").starts_with("3: "));
+        assert!(error("\niface = [\"a\"").starts_with("2: "));
         assert!(error("[[sensor]]\nname = \"a\"").contains("wants `prefixes`"));
         assert!(error("[[sensor]]\nname = \"a\"\nprefixes = [1]").starts_with("3: a prefix is a text"));
         assert!(error("[[sensor]]\nname = \"a\"\nalias = \"b\"").starts_with("3: a sensor has no `alias`"));
