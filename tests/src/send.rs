@@ -119,6 +119,7 @@ impl Socket {
                 return frames;
             }
         }
-        panic!("{} frames in {:?}, but not the last one", frames.len(), start.elapsed());
+        let last = frames.last().map(|frame| crate::host::hex(frame)).unwrap_or_default();
+        panic!("{} frames, but not the one waited for; the last: {last}", frames.len());
     }
 }
