@@ -119,7 +119,6 @@ impl Socket {
                 return frames;
             }
         }
-        let last = frames.last().map(|frame| crate::host::hex(frame)).unwrap_or_default();
-        panic!("{} frames, but not the one waited for; the last: {last}", frames.len());
+        panic!("{} frames, but not the one waited for", frames.len());
     }
 }

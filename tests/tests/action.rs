@@ -110,8 +110,9 @@ fn unwatched_connections_live_on_while_watched_packets_are_dropped() {
         assert!(counts.total("unwatched") > 10, "the connection's packets are seen, and not watched");
         assert_eq!(connected.pair.inner.xdp("in0"), None);
 
-        // Without the sensor, they pass.
+        // Without the sensor, they pass. (The other socket is full of what was echoed.)
         connected.echo(4);
+        let behind = Socket::receiver(&connected.pair.inner, "in0");
         let wanted = watched(77);
         sender.send([&wanted]);
         behind.receive_until(|frame| frame == wanted);
