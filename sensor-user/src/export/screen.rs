@@ -46,7 +46,11 @@ pub fn render(
     let _ = writeln!(text);
     let ports = ranking("PORT", &now.top_services(usize::MAX).0, &since_start.top_services(top), top);
     let regions = ranking("REGION", &now.top_regions(usize::MAX).0, &since_start.top_regions(top), top);
-    text.push_str(&beside(&ports, &regions, width));
+    if since_start.services.is_empty() {
+        text.push_str("no scan packets yet\n");
+    } else {
+        text.push_str(&beside(&ports, &regions, width));
+    }
     let below: Vec<String> = [Region::UNKNOWN, Region::NON_ROUTABLE, Region::UNATTRIBUTED]
         .into_iter()
         .filter_map(|region| {
