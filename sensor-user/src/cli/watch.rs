@@ -227,7 +227,8 @@ impl Agent {
                 // Room for the frame around the rankings.
                 let top = (*top).min(height.saturating_sub(14).max(3));
                 let table = table(top, width);
-                let mut lines: Vec<String> = table.lines().map(|line| line.chars().take(width).collect()).collect();
+                let mut lines: Vec<String> =
+                    table.lines().map(|line| line.chars().take(width).collect()).collect();
                 for message in messages.lines() {
                     lines.extend(textwrap::wrap(&message, width).into_iter().map(Into::into));
                 }
