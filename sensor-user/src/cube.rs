@@ -233,7 +233,7 @@ fn has_victim_port(kind: Kind) -> bool {
 
 /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
 /// the roles differ.
-fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
+pub fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
     let mut classes = sensors.iter().map(|sensor| Class::of(kind, sensor.role));
     let first = classes.next()?;
     classes.all(|class| class == first).then_some(first)
