@@ -330,7 +330,6 @@ mod tests {
     use crate::{
         geo::{Geo, Paths},
         kernel::{Span, Unattributed},
-        model::Role,
     };
 
     use super::*;

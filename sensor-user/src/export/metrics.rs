@@ -359,8 +359,10 @@ mod tests {
         assert!(open.contains("# TYPE teiten_frames counter\n"));
         let classic = metrics.expose(false).unwrap();
         assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"));
-        assert!(classic.contains("# TYPE teiten_frames_total counter
-teiten_frames_total{"));
+        assert!(classic.contains(
+            "# TYPE teiten_frames_total counter
+teiten_frames_total{"
+        ));
         assert!(classic.contains("# HELP teiten_frames_total Frames seen"));
         assert!(classic.contains("# TYPE teiten_drain_duration_seconds histogram"));
     }
