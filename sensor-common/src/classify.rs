@@ -444,14 +444,7 @@ where
         Family::V4 => u64::from(masks.v4),
         Family::V6 => masks.v6,
     };
-    let key = Key {
-        source: source & mask,
-        port,
-        kind,
-        family: packet.family,
-        tool,
-        sensor: packet.sensor,
-    };
+    let key = Key { source: source & mask, port, kind, family: packet.family, tool, sensor: packet.sensor };
     Ok(Verdict::Packet(Counted { key, bytes: packet.bytes }))
 }
 

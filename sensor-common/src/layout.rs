@@ -177,7 +177,13 @@ const _: () = {
     assert!(size_of::<Chunk>() == 64 << 10);
     assert!(
         size_of::<Block>()
-            == SLOTS * 16 + (1 << 16) * 8 + 512 * 16 + 1024 * 16 + KIND_ROWS * 32 + size_of::<Outcomes>() + 16
+            == SLOTS * 16
+                + (1 << 16) * 8
+                + 512 * 16
+                + 1024 * 16
+                + KIND_ROWS * 32
+                + size_of::<Outcomes>()
+                + 16
     );
     assert!(size_of::<Block>() <= 4 << 20);
     assert!(size_of::<Outcomes>() == 48);

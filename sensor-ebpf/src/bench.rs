@@ -171,8 +171,8 @@ pub fn pass(_ctx: XdpContext) -> u32 {
 pub fn flood(ctx: XdpContext) -> u32 {
     // SAFETY: the helper has no preconditions.
     let (source, port) = unsafe { (bpf_get_prandom_u32(), bpf_get_prandom_u32()) };
-    // An address that is not link-local: 128.0.0.0/1.
-    let header = Header { source: source | 0x80, port: port as u16, protocol: 6, reserved: 0 };
+    // In 192.0.0.0/2, where nothing is link-local.
+    let header = Header { source: source | 0xc0, port: port as u16, protocol: 6, reserved: 0 };
     if write(&ctx, header).is_none() { XDP_ABORTED } else { XDP_TX }
 }
 

@@ -146,7 +146,8 @@ impl Books {
         };
 
         let outcomes = self.outcomes;
-        let ended = outcomes.non_ip + outcomes.malformed + outcomes.unwatched + outcomes.local + outcomes.packets;
+        let ended =
+            outcomes.non_ip + outcomes.malformed + outcomes.unwatched + outcomes.local + outcomes.packets;
         hold("runs = non_ip + malformed + unwatched + local + packets", outcomes.runs, ended);
         let of_kinds = |matching: fn(Kind) -> bool| -> u64 {
             let of = |kind: &Kind| self.kinds[*kind as usize].iter().map(|cell| cell.packets).sum::<u64>();
@@ -224,9 +225,9 @@ impl Books {
             detail: Detail::Protocol(index as u8),
             packets,
         });
-        let kinds = Kind::ALL.into_iter().filter(|kind| {
-            !(kind.has_dst_port() || kind.has_icmp_type() || kind.has_protocol())
-        });
+        let kinds = Kind::ALL
+            .into_iter()
+            .filter(|kind| !(kind.has_dst_port() || kind.has_icmp_type() || kind.has_protocol()));
         let kinds = kinds.flat_map(|kind| {
             families.map(|family| Unattributed {
                 kind,

@@ -125,8 +125,7 @@ fn processes_with(program: u32) -> Vec<String> {
         };
         let Ok(descriptors) = fs::read_dir(path.join("fdinfo")) else { continue };
         let holds = descriptors.flatten().any(|descriptor| {
-            fs::read_to_string(descriptor.path())
-                .is_ok_and(|info| info.lines().any(|line| line == wanted))
+            fs::read_to_string(descriptor.path()).is_ok_and(|info| info.lines().any(|line| line == wanted))
         });
         if holds {
             let name = fs::read_to_string(path.join("comm")).unwrap_or_default();

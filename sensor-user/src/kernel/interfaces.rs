@@ -131,7 +131,8 @@ pub async fn default_route() -> Result<Option<u32>, KernelError> {
             .iter()
             .filter(|route| route.header.destination_prefix_length == 0)
             .filter_map(|route| {
-                let attribute = |find: fn(&RouteAttribute) -> Option<u32>| route.attributes.iter().find_map(find);
+                let attribute =
+                    |find: fn(&RouteAttribute) -> Option<u32>| route.attributes.iter().find_map(find);
                 let interface = attribute(|a| match a {
                     RouteAttribute::Oif(index) => Some(*index),
                     _ => None,

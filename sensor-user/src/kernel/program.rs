@@ -75,9 +75,9 @@ pub fn cpus() -> Result<u32, KernelError> {
     const PATH: &str = "/sys/devices/system/cpu/online";
     let failed = |source| KernelError::Call { call: "read", what: PATH.to_owned(), source };
     let online = fs::read_to_string(PATH).map_err(failed)?;
-    last_cpu(&online).map(|last| last + 1).ok_or_else(|| {
-        failed(std::io::Error::other(format!("`{}` is no list of CPUs", online.trim())))
-    })
+    last_cpu(&online)
+        .map(|last| last + 1)
+        .ok_or_else(|| failed(std::io::Error::other(format!("`{}` is no list of CPUs", online.trim()))))
 }
 
 /// The last CPU of a list such as `0-3,8`.
@@ -298,9 +298,9 @@ fn random() -> (u64, [u8; 16]) {
 /// A digest of all settings, the same from run to run.
 fn digest(settings: &Settings) -> u64 {
     // FNV-1a over the settings' debug form, which names every field and value.
-    format!("{settings:?}").bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    format!("{settings:?}")
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub fn statistics_enabled() -> Result<bool> {
 
 /// Date, machine, kernel, and the state of all that changes what a BPF program costs.
 pub fn heading(options: &Options) -> String {
-    let read = |path: &str| fs::read_to_string(path).map_or_else(|_| "?".to_owned(), |text| text.trim().to_owned());
+    let read =
+        |path: &str| fs::read_to_string(path).map_or_else(|_| "?".to_owned(), |text| text.trim().to_owned());
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo
         .lines()
@@ -64,7 +65,8 @@ fn mitigations() -> String {
 
 fn revision() -> String {
     let git = |arguments: &[&str]| -> Option<String> {
-        let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        let output =
+            Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
     };
     let Some(revision) = git(&["rev-parse", "--short", "HEAD"]) else { return "unknown".to_owned() };

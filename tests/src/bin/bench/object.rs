@@ -122,7 +122,11 @@ impl Object {
             return Err(mismatch.clone().into());
         }
         ensure!(drain.uncounted == 0, "{} packets were not counted", drain.uncounted);
-        ensure!(drain.lost == 0, "the detail of {} packets was lost: too many runs between drains", drain.lost);
+        ensure!(
+            drain.lost == 0,
+            "the detail of {} packets was lost: too many runs between drains",
+            drain.lost
+        );
         ensure!(
             drain.outcomes.runs == runs && drain.outcomes.packets == runs,
             "{runs} packets became {} runs and {} packets",
@@ -145,9 +149,8 @@ pub const RUNS_BETWEEN_DRAINS: usize = (SPILL_MEMORY / 2 / 16) as usize - SLOTS;
 pub fn frame() -> [u8; 60] {
     let mut frame = [0; 60];
     frame[12..14].copy_from_slice(&[0x08, 0x00]);
-    frame[14..34].copy_from_slice(&[
-        0x45, 0, 0, 46, 0x12, 0x34, 0, 0, 64, 6, 0, 0, 0, 0, 0, 0, 198, 51, 100, 7,
-    ]);
+    frame[14..34]
+        .copy_from_slice(&[0x45, 0, 0, 46, 0x12, 0x34, 0, 0, 64, 6, 0, 0, 0, 0, 0, 0, 198, 51, 100, 7]);
     // Source port 40,000, sequence number 0x01020304, SYN, window 1,024.
     frame[34..54].copy_from_slice(&[0x9c, 0x40, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, 0x02, 4, 0, 0, 0, 0, 0]);
     frame

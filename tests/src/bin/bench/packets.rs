@@ -56,8 +56,17 @@ pub fn run(options: &Options) -> Result<Section> {
             thousands(HEADERS as u64),
         ),
         head: vec![
-            "keys", "empty", "fetch", "parse", "teiten", "hash", "lru", "hash / teiten", "lru / teiten",
-            "spilled", "LRU lost",
+            "keys",
+            "empty",
+            "fetch",
+            "parse",
+            "teiten",
+            "hash",
+            "lru",
+            "hash / teiten",
+            "lru / teiten",
+            "spilled",
+            "LRU lost",
         ],
         ..Section::default()
     };
@@ -123,7 +132,9 @@ impl Measured {
 
     /// How many times dearer than the program.
     fn ratio(&self, program: usize) -> f64 {
-        median(self.rounds.iter().map(|round| (round[program] - round[FETCH]) / (round[TEITEN] - round[FETCH])))
+        median(
+            self.rounds.iter().map(|round| (round[program] - round[FETCH]) / (round[TEITEN] - round[FETCH])),
+        )
     }
 }
 

@@ -31,7 +31,11 @@ impl Section {
             let head = self.head.iter().map(|&cell| cell.to_owned()).collect();
             let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(&self.rows).collect();
             let width = |column: usize| {
-                rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+                rows.iter()
+                    .filter_map(|row| row.get(column))
+                    .map(|cell| cell.chars().count())
+                    .max()
+                    .unwrap_or(0)
             };
             for row in &rows {
                 for (column, cell) in row.iter().enumerate() {
