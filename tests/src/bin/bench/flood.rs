@@ -44,11 +44,8 @@ pub fn run(options: &Options) -> Result<Section> {
 fn flood(options: &Options) -> Result<Section> {
     let (rounds, seconds) = if options.quick { (3, 0.5) } else { (9, 2.0) };
     // SAFETY: concerns this thread only, which has nothing open that belongs to a namespace.
-    ensure!(
-        unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0,
-        "unshare(CLONE_NEWNET) failed: {}",
-        io::Error::last_os_error()
-    );
+    let unshared = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    ensure!(unshared == 0, "unshare(CLONE_NEWNET) failed: {}", io::Error::last_os_error());
     let mut cpus = machine::allowed()?;
     let sender = cpus.pop().unwrap_or(0);
     let drainers = if cpus.is_empty() { vec![sender] } else { cpus };

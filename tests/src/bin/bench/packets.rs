@@ -142,10 +142,10 @@ fn measure(object: &mut Object, set: &KeySet, rounds: usize, runs: u32) -> Resul
     object.set_keys(set)?;
     object.take("HASH")?;
     object.take("LRU")?;
+    // One lap through the table meets all its keys.
     if set.draw != Draw::New {
         object.repeat("hash", HEADERS as u32)?;
         object.repeat("lru", HEADERS as u32)?;
-        // One lap through the table has met all its keys; the LRU map starts its account anew.
     }
     let mut counted_lru = if set.draw == Draw::New { 0 } else { HEADERS as u64 };
     object.repeat("teiten", runs)?;
