@@ -141,7 +141,7 @@ fn frame(random: &mut Random, any_port: bool) -> [u8; 54] {
 fn ensure_whole(drain: &Drain, frames: u64) -> Result<()> {
     ensure!(drain.mismatches.is_empty(), "the books do not hold: {:?}", drain.mismatches);
     ensure!(drain.lost == 0, "{} packets lost: the spill log is too small for this", drain.lost);
-    ensure!(drain.outcomes.packets == frames, "{} of {frames} frames counted", drain.outcomes.packets);
+    ensure!(drain.outcomes.runs == frames, "{} of {frames} frames counted", drain.outcomes.runs);
     Ok(())
 }
 
