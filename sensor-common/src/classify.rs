@@ -31,11 +31,14 @@ const ACK: u8 = 0x10;
 
 /// Access to the bytes of one frame.
 pub trait Reader {
+    /// Bytes that were read.
+    type Bytes<const N: usize>: Bytes;
+
     /// Length of the frame in bytes, which may be more than [`Reader::read`] reaches.
     fn len(&self) -> usize;
 
     /// The `N` bytes from `offset` on; `None` if they are not all within reach.
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    fn read<const N: usize>(&self, offset: usize) -> Option<Self::Bytes<N>>;
 
     /// The offset itself. Where a verifier follows every value along every path, a reader hides
     /// here what is known of this one, so that paths that differ by nothing else merge.
@@ -49,7 +52,46 @@ pub trait Reader {
     }
 }
 
+/// Fields of some bytes, in network byte order, by their offsets. A field must lie within the
+/// bytes; the offset is a constant, so that this is seen when the program is compiled or verified.
+pub trait Bytes {
+    /// One byte.
+    fn u8<const AT: usize>(&self) -> u8;
+    /// Two bytes.
+    fn u16<const AT: usize>(&self) -> u16;
+    /// Four bytes.
+    fn u32<const AT: usize>(&self) -> u32;
+    /// Eight bytes.
+    fn u64<const AT: usize>(&self) -> u64;
+}
+
+impl<const N: usize> Bytes for [u8; N] {
+    #[inline(always)]
+    fn u8<const AT: usize>(&self) -> u8 {
+        self[AT]
+    }
+
+    #[inline(always)]
+    fn u16<const AT: usize>(&self) -> u16 {
+        u16::from_be_bytes([self[AT], self[AT + 1]])
+    }
+
+    #[inline(always)]
+    fn u32<const AT: usize>(&self) -> u32 {
+        u32::from_be_bytes([self[AT], self[AT + 1], self[AT + 2], self[AT + 3]])
+    }
+
+    #[inline(always)]
+    fn u64<const AT: usize>(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self[AT..AT + 8]);
+        u64::from_be_bytes(bytes)
+    }
+}
+
 impl Reader for [u8] {
+    type Bytes<const N: usize> = [u8; N];
+
     fn len(&self) -> usize {
         <[u8]>::len(self)
     }
@@ -148,7 +190,7 @@ enum Stop {
 
 /// The `N` bytes from `offset` on, which must end at or before `end`.
 #[inline(always)]
-fn take<const N: usize, R>(frame: &R, offset: usize, end: usize) -> Result<[u8; N], Stop>
+fn take<const N: usize, R>(frame: &R, offset: usize, end: usize) -> Result<R::Bytes<N>, Stop>
 where
     R: Reader + ?Sized,
 {
@@ -156,37 +198,6 @@ where
         return Err(Stop::Malformed);
     }
     frame.read(offset).ok_or(Stop::OutOfReach)
-}
-
-#[inline(always)]
-const fn be16(high: u8, low: u8) -> u16 {
-    u16::from_be_bytes([high, low])
-}
-
-#[inline(always)]
-const fn be32(b: [u8; 4]) -> u32 {
-    u32::from_be_bytes(b)
-}
-
-/// The upper 64 bits of the IPv6 address at `at`.
-#[inline(always)]
-const fn upper64(header: &[u8; 40], at: usize) -> u64 {
-    u64::from_be_bytes([
-        header[at],
-        header[at + 1],
-        header[at + 2],
-        header[at + 3],
-        header[at + 4],
-        header[at + 5],
-        header[at + 6],
-        header[at + 7],
-    ])
-}
-
-/// The lower 64 bits of the IPv6 address at `at`.
-#[inline(always)]
-const fn lower64(header: &[u8; 40], at: usize) -> u64 {
-    upper64(header, at + 8)
 }
 
 /// What the layers above need to know of the IP header.
@@ -218,15 +229,13 @@ where
 {
     let len = frame.len();
     let mut offset = 14;
-    let [high, low] = take(frame, offset - 2, len)?;
-    let mut ethertype = be16(high, low);
+    let mut ethertype = take::<2, R>(frame, offset - 2, len)?.u16::<0>();
     for _ in 0..MAX_VLAN_TAGS {
         if !is_vlan(ethertype) {
             break;
         }
         offset += 4;
-        let [high, low] = take(frame, offset - 2, len)?;
-        ethertype = be16(high, low);
+        ethertype = take::<2, R>(frame, offset - 2, len)?.u16::<0>();
     }
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(frame, offset, watch, masks),
@@ -248,22 +257,21 @@ where
     W: Watch,
 {
     let len = frame.len();
-    let header: [u8; 20] = take(frame, start, len)?;
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    let total_len = usize::from(be16(header[2], header[3]));
-    if header[0] >> 4 != 4
+    let header = take::<20, R>(frame, start, len)?;
+    let header_len = usize::from(header.u8::<0>() & 0x0f) * 4;
+    let total_len = usize::from(header.u16::<2>());
+    if header.u8::<0>() >> 4 != 4
         || header_len < 20
         || start + header_len > len
         || (total_len != 0 && total_len < header_len)
     {
         return Err(Stop::Malformed);
     }
-    let destination = [header[16], header[17], header[18], header[19]];
-    let Some(sensor) = watch.v4(destination) else {
+    let destination = header.u32::<16>();
+    let Some(sensor) = watch.v4(destination.to_be_bytes()) else {
         return Ok(Verdict::Unwatched);
     };
-    let source = be32([header[12], header[13], header[14], header[15]]);
-    let destination = be32(destination);
+    let source = header.u32::<12>();
     if source == 0 || source >> 16 == 0xa9fe || destination >> 28 == 0xe || destination == u32::MAX {
         return Ok(Verdict::Local);
     }
@@ -272,16 +280,19 @@ where
         family: Family::V4,
         source: u64::from(source),
         destination: [u64::from(destination), 0],
-        identification: be16(header[4], header[5]),
+        identification: header.u16::<4>(),
         sensor,
         bytes,
     };
-    let next = if be16(header[6], header[7]) & 0x1fff != 0 {
-        Next::Fragment(header[9])
-    } else {
-        Next::Header(header[9], start + header_len)
-    };
+    let next = ipv4_next(&header, start + header_len);
     transport(frame, &packet, next, end, masks)
+}
+
+/// What follows an IPv4 header that ends at `end`.
+#[inline(always)]
+fn ipv4_next(header: &impl Bytes, end: usize) -> Next {
+    let protocol = header.u8::<9>();
+    if header.u16::<6>() & 0x1fff != 0 { Next::Fragment(protocol) } else { Next::Header(protocol, end) }
 }
 
 #[inline(always)]
@@ -291,31 +302,25 @@ where
     W: Watch,
 {
     let len = frame.len();
-    let header: [u8; 40] = take(frame, start, len)?;
-    if header[0] >> 4 != 6 {
+    let header = take::<40, R>(frame, start, len)?;
+    if header.u8::<0>() >> 4 != 6 {
         return Err(Stop::Malformed);
     }
-    let mut destination = [0; 16];
-    destination.copy_from_slice(&header[24..40]);
-    let Some(sensor) = watch.v6(destination) else {
+    let destination = [header.u64::<24>(), header.u64::<32>()];
+    let address = u128::from(destination[0]) << 64 | u128::from(destination[1]);
+    let Some(sensor) = watch.v6(address.to_be_bytes()) else {
         return Ok(Verdict::Unwatched);
     };
-    let source = upper64(&header, 8);
-    if (source == 0 && lower64(&header, 8) == 0) || source >> 54 == 0xfe80 >> 6 || header[24] == 0xff {
+    let source = header.u64::<8>();
+    if (source == 0 && header.u64::<16>() == 0) || source >> 54 == 0xfe80 >> 6 || destination[0] >> 56 == 0xff
+    {
         return Ok(Verdict::Local);
     }
-    let payload_len = usize::from(be16(header[4], header[5]));
+    let payload_len = usize::from(header.u16::<4>());
     let total_len = if payload_len == 0 { 0 } else { payload_len + 40 };
     let (end, bytes) = extent(start, total_len, len);
-    let packet = Packet {
-        family: Family::V6,
-        source,
-        destination: [upper64(&header, 24), lower64(&header, 24)],
-        identification: 0,
-        sensor,
-        bytes,
-    };
-    let mut protocol = header[6];
+    let packet = Packet { family: Family::V6, source, destination, identification: 0, sensor, bytes };
+    let mut protocol = header.u8::<6>();
     let next = extensions(frame, &mut protocol, start + 40, end)?;
     transport(frame, &packet, next, end, masks)
 }
@@ -344,7 +349,8 @@ where
         if !is_extension(*protocol) {
             return Ok(Next::Header(*protocol, offset));
         }
-        let [next, units, high, low]: [u8; 4] = take(frame, offset, end)?;
+        let header = take::<4, R>(frame, offset, end)?;
+        let units = header.u8::<1>();
         let length = match *protocol {
             FRAGMENT_HEADER => 8,
             AUTHENTICATION_HEADER => (usize::from(units) + 2) * 4,
@@ -353,10 +359,10 @@ where
         if offset + length > end {
             return Err(Stop::Malformed);
         }
-        let later_fragment = *protocol == FRAGMENT_HEADER && be16(high, low) & 0xfff8 != 0;
-        *protocol = next;
+        let later_fragment = *protocol == FRAGMENT_HEADER && header.u16::<2>() & 0xfff8 != 0;
+        *protocol = header.u8::<0>();
         if later_fragment {
-            return Ok(Next::Fragment(next));
+            return Ok(Next::Fragment(*protocol));
         }
         offset = frame.forget(offset + length);
     }
@@ -397,37 +403,30 @@ where
     let (kind, port) = match next {
         Next::Fragment(protocol) => (Kind::Fragment, u16::from(protocol)),
         Next::Header(TCP, offset) => {
-            let header: [u8; 14] = take(frame, offset, end)?;
-            let source_port = be16(header[0], header[1]);
-            let port = be16(header[2], header[3]);
-            match tcp_kind(header[13]) {
+            let header = take::<14, R>(frame, offset, end)?;
+            let port = header.u16::<2>();
+            match tcp_kind(header.u8::<13>()) {
                 Kind::Syn => {
-                    let sequence = be32([header[4], header[5], header[6], header[7]]);
-                    tool = tool_of(packet, port, sequence);
+                    tool = tool_of(packet, port, header.u32::<4>());
                     (Kind::Syn, port)
                 }
                 Kind::Tcp => (Kind::Tcp, port),
-                answer => (answer, source_port),
+                answer => (answer, header.u16::<0>()),
             }
         }
         Next::Header(UDP, offset) => {
-            let header: [u8; 4] = take(frame, offset, end)?;
-            let source_port = be16(header[0], header[1]);
-            let port = be16(header[2], header[3]);
+            let header = take::<4, R>(frame, offset, end)?;
+            let (source_port, port) = (header.u16::<0>(), header.u16::<2>());
             if port >= 1024 && is_reply_port(source_port) {
                 (Kind::UdpReply, source_port)
             } else {
                 (Kind::Udp, port)
             }
         }
-        Next::Header(SCTP, offset) => {
-            let header: [u8; 4] = take(frame, offset, end)?;
-            (Kind::Sctp, be16(header[2], header[3]))
-        }
+        Next::Header(SCTP, offset) => (Kind::Sctp, take::<4, R>(frame, offset, end)?.u16::<2>()),
         Next::Header(protocol, offset) if is_icmp(packet.family, protocol) => {
-            let [icmp_type, code] = take(frame, offset, end)?;
-            let own = be16(icmp_type, code);
-            match icmp_kind(packet.family, icmp_type) {
+            let own = take::<2, R>(frame, offset, end)?.u16::<0>();
+            match icmp_kind(packet.family, (own >> 8) as u8) {
                 Kind::IcmpMismatch => match quoted(frame, packet, offset + 8, end)? {
                     Some(quote) => {
                         source = quote.destination;
@@ -558,22 +557,16 @@ fn quoted_ipv4<R>(frame: &R, packet: &Packet, start: usize, end: usize) -> Resul
 where
     R: Reader + ?Sized,
 {
-    let header: [u8; 20] = take(frame, start, end)?;
-    let header_len = usize::from(header[0] & 0x0f) * 4;
-    let source = be32([header[12], header[13], header[14], header[15]]);
-    if header[0] >> 4 != 4
+    let header = take::<20, R>(frame, start, end)?;
+    let header_len = usize::from(header.u8::<0>() & 0x0f) * 4;
+    if header.u8::<0>() >> 4 != 4
         || header_len < 20
         || start + header_len > end
-        || u64::from(source) != packet.destination[0]
+        || u64::from(header.u32::<12>()) != packet.destination[0]
     {
         return Ok(None);
     }
-    let next = if be16(header[6], header[7]) & 0x1fff != 0 {
-        Next::Fragment(header[9])
-    } else {
-        Next::Header(header[9], start + header_len)
-    };
-    Ok(Some((u64::from(be32([header[16], header[17], header[18], header[19]])), next)))
+    Ok(Some((u64::from(header.u32::<16>()), ipv4_next(&header, start + header_len))))
 }
 
 #[inline(always)]
@@ -581,18 +574,18 @@ fn quoted_ipv6<R>(frame: &R, packet: &Packet, start: usize, end: usize) -> Resul
 where
     R: Reader + ?Sized,
 {
-    let header: [u8; 40] = take(frame, start, end)?;
-    if header[0] >> 4 != 6 || [upper64(&header, 8), lower64(&header, 8)] != packet.destination {
+    let header = take::<40, R>(frame, start, end)?;
+    if header.u8::<0>() >> 4 != 6 || [header.u64::<8>(), header.u64::<16>()] != packet.destination {
         return Ok(None);
     }
-    let mut protocol = header[6];
+    let mut protocol = header.u8::<6>();
     let next = match extensions(frame, &mut protocol, start + 40, end) {
         Ok(next) => next,
         // A quotation may be cut anywhere behind its header.
         Err(Stop::Malformed) => Next::Fragment(protocol),
         Err(Stop::OutOfReach) => return Err(Stop::OutOfReach),
     };
-    Ok(Some((upper64(&header, 24), next)))
+    Ok(Some((header.u64::<24>(), next)))
 }
 
 /// The destination port of a quoted transport header; 0 where the quotation ends before it.
@@ -602,8 +595,8 @@ where
     R: Reader + ?Sized,
 {
     let Some(ports) = ports else { return Ok(0) };
-    match take(frame, ports + 2, end) {
-        Ok([high, low]) => Ok(be16(high, low)),
+    match take::<2, R>(frame, ports + 2, end) {
+        Ok(port) => Ok(port.u16::<0>()),
         Err(Stop::Malformed) => Ok(0),
         Err(Stop::OutOfReach) => Err(Stop::OutOfReach),
     }

@@ -7,7 +7,7 @@ use aya_ebpf::{
     helpers::generated::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
     programs::XdpContext,
 };
-use sensor_common::classify::Reader;
+use sensor_common::classify::{Bytes, Reader};
 
 /// The verifier follows offsets into a packet up to 65,535 (`MAX_PACKET_OFF`); the headers that
 /// the classifier reads end well below.
@@ -43,13 +43,15 @@ impl Linear {
 }
 
 impl Reader for Linear {
+    type Bytes<const N: usize> = InPlace;
+
     #[inline(always)]
     fn len(&self) -> usize {
         self.len
     }
 
     #[inline(always)]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    fn read<const N: usize>(&self, offset: usize) -> Option<InPlace> {
         if offset > MAX_OFFSET {
             return None;
         }
@@ -57,13 +59,59 @@ impl Reader for Linear {
         if start + N > self.end {
             return None;
         }
-        // SAFETY: the `N` bytes lie within the packet, as just checked; the verifier checks again.
-        Some(unsafe { *(start as *const [u8; N]) })
+        Some(InPlace { start })
     }
 
     #[inline(always)]
     fn forget(&self, offset: usize) -> usize {
         forget(offset)
+    }
+}
+
+/// Bytes of the linear part, where they are. Fields are read by one instruction each, at any
+/// alignment, which the compiler would not do: for it they are single bytes.
+pub struct InPlace {
+    start: usize,
+}
+
+/// Reads `$size` bytes at a constant offset, as the instruction set names them.
+macro_rules! load {
+    ($size:literal, $start:expr, $at:expr) => {{
+        let value: u64;
+        // SAFETY: reads packet memory, for which the verifier wants a bounds check before: that of
+        // `Linear::read`.
+        unsafe {
+            asm!(
+                concat!("{value} = *(", $size, " *)({start} + {at})"),
+                value = lateout(reg) value,
+                start = in(reg) $start,
+                at = const $at,
+                options(pure, readonly, nostack),
+            );
+        }
+        value
+    }};
+}
+
+impl Bytes for InPlace {
+    #[inline(always)]
+    fn u8<const AT: usize>(&self) -> u8 {
+        load!("u8", self.start, AT) as u8
+    }
+
+    #[inline(always)]
+    fn u16<const AT: usize>(&self) -> u16 {
+        u16::from_be(load!("u16", self.start, AT) as u16)
+    }
+
+    #[inline(always)]
+    fn u32<const AT: usize>(&self) -> u32 {
+        u32::from_be(load!("u32", self.start, AT) as u32)
+    }
+
+    #[inline(always)]
+    fn u64<const AT: usize>(&self) -> u64 {
+        u64::from_be(load!("u64", self.start, AT))
     }
 }
 
@@ -82,6 +130,8 @@ impl<'a> Fragmented<'a> {
 }
 
 impl Reader for Fragmented<'_> {
+    type Bytes<const N: usize> = [u8; N];
+
     #[inline(always)]
     fn len(&self) -> usize {
         self.len

@@ -57,7 +57,7 @@ fn small() -> Vec<Vec<u8>> {
     vec![syn(1, 23), syn(2, 23), gre, ethernet(ARP, &[0; 28]), syn(1, 23)]
 }
 
-fn at<'a>(frames: &'a [Vec<u8>], time: u64) -> impl Iterator<Item = (u64, &'a [u8])> {
+fn at(frames: &[Vec<u8>], time: u64) -> impl Iterator<Item = (u64, &[u8])> {
     frames.iter().map(move |frame| (time, frame.as_slice()))
 }
 

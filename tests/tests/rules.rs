@@ -121,6 +121,8 @@ struct Reaching<'a> {
 }
 
 impl Reader for Reaching<'_> {
+    type Bytes<const N: usize> = [u8; N];
+
     fn len(&self) -> usize {
         self.frame.len()
     }
