@@ -17,7 +17,7 @@ mod ranges;
 mod record;
 mod special;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::BTreeMap,

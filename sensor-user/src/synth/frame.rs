@@ -113,7 +113,8 @@ pub(super) fn packet(frame: &mut Vec<u8>, ip: &Ip, payload: impl FnOnce(&mut Vec
     }
     let transport = frame.len();
     let sum_at = payload(frame);
-    let Some((header, rest)) = frame.get_mut(start..).map(|packet| packet.split_at_mut(transport - start)) else {
+    let Some((header, rest)) = frame.get_mut(start..).map(|packet| packet.split_at_mut(transport - start))
+    else {
         return;
     };
     if ip.source.is_ipv4() {

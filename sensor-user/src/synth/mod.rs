@@ -9,9 +9,11 @@
 //! | `sources` | sources by region, busy and new ones |
 //! | `frame` | bytes and checksums |
 //! | `random` | numbers that a seed decides |
+//! | [`player`] | frames at a steady rate |
 
 mod frame;
 mod mix;
+pub mod player;
 mod random;
 mod sources;
 #[cfg(test)]
@@ -270,7 +272,10 @@ impl Traffic {
         if self.random.chance(FORGED) {
             let low = self.random.u64();
             let address = match family {
-                Family::V4 => Ipv4Addr::from_bits(self.random.pick(&[0x0a00_0000, 0x0a00_0000, 0xc0a8_0000]) | low as u32 & 0xffff).into(),
+                Family::V4 => Ipv4Addr::from_bits(
+                    self.random.pick(&[0x0a00_0000, 0x0a00_0000, 0xc0a8_0000]) | low as u32 & 0xffff,
+                )
+                .into(),
                 Family::V6 => Ipv6Addr::from_bits(0xfd << 120 | u128::from(low)).into(),
             };
             return (address, Some(Region::NON_ROUTABLE));
@@ -317,12 +322,7 @@ impl Traffic {
     }
 
     /// Begins a frame, and appends the packet; see [`frame::packet`].
-    fn send(
-        &mut self,
-        frame: &mut Vec<u8>,
-        ip: &Ip,
-        payload: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
-    ) {
+    fn send(&mut self, frame: &mut Vec<u8>, ip: &Ip, payload: impl FnOnce(&mut Vec<u8>) -> Option<usize>) {
         let tags: &[(u16, u16)] = match self.random.below(1000) {
             roll if roll < TAGGED => &[(0x8100, 100)],
             roll if roll < TAGGED + DOUBLE_TAGGED => &[(0x88a8, 7), (0x8100, 100)],
@@ -441,7 +441,9 @@ impl Traffic {
         match shape {
             Shape::UdpReply => {
                 let port = self.reflectors.draw(&mut self.random).map_or(53, |(&port, _)| port);
-                self.send(frame, &ip.carrying(frame::UDP), |to| frame::udp(to, [port, client], question(port)));
+                self.send(frame, &ip.carrying(frame::UDP), |to| {
+                    frame::udp(to, [port, client], question(port))
+                });
             }
             Shape::EchoReply => {
                 let kind = if family == Family::V4 { 0 } else { 129 };

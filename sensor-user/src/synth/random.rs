@@ -82,7 +82,8 @@ impl<T> Weighted<T> {
     pub fn draw(&self, random: &mut Random) -> Option<(&T, u64)> {
         let at = random.below(self.sum());
         let index = self.values.partition_point(|&(sum, _)| sum <= at);
-        let before = index.checked_sub(1).and_then(|before| self.values.get(before)).map_or(0, |&(sum, _)| sum);
+        let before =
+            index.checked_sub(1).and_then(|before| self.values.get(before)).map_or(0, |&(sum, _)| sum);
         self.values.get(index).map(|(_, value)| (value, at - before))
     }
 }

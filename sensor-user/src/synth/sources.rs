@@ -64,8 +64,7 @@ impl Sources {
                 sources.add(region, [take(&mut v4, Some(region)), take(&mut v6, Some(region))]);
             }
         }
-        sources.crowds =
-            crowds.into_iter().map(|crowd| (crowd, sources.weighted(regions(crowd)))).collect();
+        sources.crowds = crowds.into_iter().map(|crowd| (crowd, sources.weighted(regions(crowd)))).collect();
         sources
     }
 
