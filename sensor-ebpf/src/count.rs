@@ -130,11 +130,12 @@ impl Counters {
                 .add(slot_of(source, meta, SEED.load()) & 0xffff);
             let packets = (*slot).packets;
             if packets != 0 {
-                if (*slot).source == source && (*slot).meta == meta && packets != u32::MAX {
+                let old = Slot { source: (*slot).source, meta: (*slot).meta, packets };
+                if old.source == source && old.meta == meta && packets != u32::MAX {
                     (*slot).packets = packets + 1;
                     return true;
                 }
-                if !self.spill(ctx, slot) {
+                if !self.spill(ctx, old) {
                     return false;
                 }
             }
@@ -143,13 +144,9 @@ impl Counters {
         true
     }
 
-    /// Appends a slot to the spill log; false if the log is full.
-    ///
-    /// # Safety
-    ///
-    /// `slot` must be a slot of this CPU's block.
+    /// Appends a slot's content to the spill log; false if the log is full.
     #[inline(always)]
-    unsafe fn spill(&self, ctx: &XdpContext, slot: *const Slot) -> bool {
+    fn spill(&self, ctx: &XdpContext, old: Slot) -> bool {
         let chunks = CHUNKS.load();
         let bank = self.epoch as usize & 1;
         // SAFETY: block, control and chunk come from look-ups that found them; the bank is 0 or 1
@@ -178,7 +175,11 @@ impl Counters {
                 return false;
             };
             let record = (CHUNK_RECORDS as u32 - free) as usize & (CHUNK_RECORDS - 1);
-            chunk.cast::<Slot>().add(record).write(slot.read());
+            // Field by field, from registers: as a whole it becomes a call of `memmove`.
+            let record = chunk.cast::<Slot>().add(record);
+            (*record).source = old.source;
+            (*record).meta = old.meta;
+            (*record).packets = old.packets;
             (*block).spill_free = free - 1;
         }
         true

@@ -233,8 +233,121 @@ fn has_victim_port(kind: Kind) -> bool {
 
 /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
 /// the roles differ.
-fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
+pub fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
     let mut classes = sensors.iter().map(|sensor| Class::of(kind, sensor.role));
     let first = classes.next()?;
     classes.all(|class| class == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::{kind::Tool, layout::Slot};
+
+    use super::*;
+    use crate::{
+        geo::{Geo, Paths},
+        model::{Role, Value},
+    };
+
+    const LENGTHS: SourceLengths = SourceLengths { v4: 32, v6: 64 };
+
+    fn slot(kind: Kind, family: Family, port: u16, source: u64) -> Slot {
+        let key = Key { source, port, kind, family, tool: Tool::None, sensor: 0 };
+        Slot { source, meta: key.meta(), packets: 1 }
+    }
+
+    fn cube(dimensions: &[Dimension], lengths: SourceLengths, drain: &Drain) -> Cube {
+        let geo = Geo::open(Paths::default()).unwrap().tables();
+        let mut cube = Cube::new(dimensions, lengths);
+        cube.add(drain, 0, &Sensors::everything("a", Role::Dark), &geo);
+        cube
+    }
+
+    /// The values of a single slot.
+    fn values(dimensions: &[Dimension], slot: Slot) -> Vec<String> {
+        let drain = Drain { tallies: vec![slot], ..Drain::default() };
+        let rows = cube(dimensions, LENGTHS, &drain).sorted();
+        assert_eq!(rows.len(), 1);
+        let sensors = Sensors::everything("a", Role::Dark);
+        let value = |&dimension| match rows[0].0.value(dimension, &sensors) {
+            Value::Null => "-".to_owned(),
+            value => value.to_string(),
+        };
+        dimensions.iter().map(value).collect()
+    }
+
+    #[test]
+    fn a_port_of_a_key_goes_where_its_kind_says() {
+        let dimensions = [
+            Dimension::Kind,
+            Dimension::Protocol,
+            Dimension::DstPort,
+            Dimension::VictimPort,
+            Dimension::IcmpType,
+            Dimension::IcmpCode,
+        ];
+        for (kind, family, port, expected) in [
+            (Kind::Syn, Family::V4, 23, "syn tcp 23 - - -"),
+            (Kind::Tcp, Family::V6, 0, "tcp tcp 0 - - -"),
+            (Kind::Udp, Family::V4, 53, "udp udp 53 - - -"),
+            (Kind::Sctp, Family::V4, 9, "sctp sctp 9 - - -"),
+            (Kind::Rst, Family::V4, 80, "rst tcp - 80 - -"),
+            (Kind::SynAck, Family::V4, 443, "synack tcp - 443 - -"),
+            (Kind::UdpReply, Family::V6, 123, "udp_reply udp - 123 - -"),
+            (Kind::Echo, Family::V4, 8 << 8, "echo icmp - - 8 0"),
+            (Kind::Echo, Family::V6, 128 << 8, "echo icmpv6 - - 128 0"),
+            (Kind::IcmpReply, Family::V4, 0, "icmp_reply icmp - - 0 0"),
+            (Kind::IcmpErrorTcp, Family::V4, 80, "icmp_error tcp - 80 - -"),
+            (Kind::IcmpErrorUdp, Family::V6, 53, "icmp_error udp - 53 - -"),
+            (Kind::IcmpErrorIcmp, Family::V6, 0, "icmp_error icmpv6 - - - -"),
+            (Kind::IcmpErrorOther, Family::V4, 132, "icmp_error sctp - - - -"),
+            (Kind::IcmpErrorOther, Family::V4, 47, "icmp_error 47 - - - -"),
+            (Kind::IcmpMismatch, Family::V4, 3 << 8 | 1, "icmp_mismatch icmp - - 3 1"),
+            (Kind::Icmp, Family::V4, 13 << 8, "icmp icmp - - 13 0"),
+            (Kind::Fragment, Family::V4, 17, "fragment udp - - - -"),
+            (Kind::Fragment, Family::V6, 1, "fragment 1 - - - -"),
+            (Kind::Ip, Family::V4, 58, "ip 58 - - - -"),
+            (Kind::Ip, Family::V6, 50, "ip 50 - - - -"),
+        ] {
+            let values = values(&dimensions, slot(kind, family, port, 1));
+            assert_eq!(values.join(" "), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn icmp_errors_of_all_protocols_are_one_kind() {
+        let kinds = [Kind::IcmpErrorTcp, Kind::IcmpErrorUdp, Kind::IcmpErrorIcmp, Kind::IcmpErrorOther];
+        let tallies = kinds.map(|kind| slot(kind, Family::V4, 0, 1)).to_vec();
+        let rows = cube(&[Dimension::Kind], LENGTHS, &Drain { tallies, ..Drain::default() }).sorted();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].1, 4);
+    }
+
+    #[test]
+    fn sources_and_prefixes() {
+        let dimensions = [Dimension::Family, Dimension::Source, Dimension::Prefix, Dimension::Region];
+        let v4 = values(&dimensions, slot(Kind::Syn, Family::V4, 23, 0xc633_6407));
+        assert_eq!(v4, ["4", "198.51.100.7", "198.51.100.0/24", "non-routable"]);
+        let v6 = values(&dimensions, slot(Kind::Syn, Family::V6, 23, 0x2a00_1450_4001_0815));
+        assert_eq!(v6, ["6", "2a00:1450:4001:815::/64", "2a00:1450:4001::/48", "unknown"]);
+        let drain = Drain { tallies: vec![slot(Kind::Syn, Family::V4, 23, 0xc633_0000)], ..Drain::default() };
+        let cut = cube(&dimensions, SourceLengths { v4: 16, v6: 64 }, &drain).sorted()[0].0;
+        assert_eq!(cut.source.unwrap().to_string(), "198.51.0.0/16");
+        assert_eq!(cut.prefix, cut.source);
+    }
+
+    #[test]
+    fn rows_beyond_the_bound_are_counted_as_cut() {
+        let tallies = (0..10).map(|source| slot(Kind::Syn, Family::V4, 23, source)).collect();
+        let drain = Drain { tallies, ..Drain::default() };
+        let geo = Geo::open(Paths::default()).unwrap().tables();
+        let sensors = Sensors::everything("a", Role::Dark);
+        let mut cube = Cube::new(&[Dimension::Source], LENGTHS).bounded(4);
+        cube.add(&drain, 0, &sensors, &geo);
+        cube.add(&drain, 0, &sensors, &geo);
+        let kept: u64 = cube.iter().map(|(_, packets)| packets).sum();
+        assert_eq!((cube.sorted().len(), kept, cube.cut()), (4, 8, 12));
+        cube.clear();
+        assert_eq!((cube.sorted().len(), cube.cut()), (0, 0));
+    }
 }

@@ -1,30 +1,23 @@
 //! What a running agent knows: totals and rankings of the interval and since its start.
 //!
-//! Bounded whatever arrives: drains go into a cube of port × region, which is rolled up at once
-//! into counts by port, by region and by kind, of which there are only so many.
+//! Bounded whatever arrives: counts are by port, by region and by kind, of which there are only so
+//! many.
+
+use std::mem;
 
 use hashbrown::HashMap;
 use sensor_common::{
-    kind::Kind,
+    key::Key,
+    kind::{Family, Kind},
     layout::{Cell, Outcomes},
 };
 
 use crate::{
-    cube::{Cube, SourceLengths},
+    cube::{Cube, SourceLengths, class_of_unattributed},
     geo::Tables,
-    kernel::{Drain, Mismatch},
+    kernel::{Drain, Mismatch, account::Detail},
     model::{Class, Dimension, Protocol, Region, Row, Sensors},
 };
-
-/// The dimensions that all roll-ups are made from.
-const PORT_BY_REGION: [Dimension; 6] = [
-    Dimension::Class,
-    Dimension::Kind,
-    Dimension::Protocol,
-    Dimension::DstPort,
-    Dimension::IcmpType,
-    Dimension::Region,
-];
 
 /// What is ranked among destination ports: a port of a transport, or a type of ICMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,23 +105,6 @@ impl Totals {
             *self.regions.entry(key).or_default() += packets;
         }
     }
-
-    /// Rolls up a row of [`PORT_BY_REGION`].
-    fn add_row(&mut self, row: &Row, packets: u64) {
-        if let Some(kind) = row.kind {
-            *self.classes.entry((row.class, kind)).or_default() += packets;
-        }
-        if row.class != Some(Class::Scan) {
-            return;
-        }
-        let number = row.dst_port.or(row.icmp_type.map(u16::from));
-        if let (Some(protocol), Some(number)) = (row.protocol, number) {
-            *self.services.entry(Service { protocol, number }).or_default() += packets;
-        }
-        if let Some(region) = row.region {
-            *self.regions.entry(region).or_default() += packets;
-        }
-    }
 }
 
 /// The entries of a count with the most packets, most first, ties by key; and the sum of all that
@@ -166,7 +142,7 @@ pub struct Live {
     mismatches: Vec<Mismatch>,
     /// Of the interval that is open; `None` before its first drain.
     span: Option<(u64, u64)>,
-    by_region: Cube,
+    scratch: Scratch,
     rows: Option<Cube>,
 }
 
@@ -177,12 +153,12 @@ impl Live {
     /// Nothing counted yet. `rows`: the dimensions by which intervals keep rows, if any.
     pub fn new(sensors: Sensors, lengths: SourceLengths, rows: Option<&[Dimension]>) -> Self {
         Self {
+            scratch: Scratch::new(&sensors),
             sensors,
             since_start: Totals::default(),
             interval: Totals::default(),
             mismatches: Vec::new(),
             span: None,
-            by_region: Cube::new(&PORT_BY_REGION, lengths),
             rows: rows.map(|dimensions| Cube::new(dimensions, lengths).bounded(Self::MOST_ROWS)),
         }
     }
@@ -202,8 +178,6 @@ impl Live {
         let (start, _) = self.span.unwrap_or((drain.span.start_ns, 0));
         self.span = Some((start, drain.span.end_ns));
 
-        self.by_region.clear();
-        self.by_region.add(drain, 0, &self.sensors, geo);
         let mut totals = Totals {
             outcomes: drain.outcomes,
             lost: drain.lost,
@@ -213,9 +187,8 @@ impl Live {
             kinds: drain.kinds,
             ..Totals::default()
         };
-        for (row, packets) in self.by_region.iter() {
-            totals.add_row(row, packets);
-        }
+        self.scratch.add(drain, &self.sensors, geo);
+        self.scratch.pour(&mut totals);
         self.interval.add(&totals);
         self.mismatches.extend_from_slice(&drain.mismatches);
         if let Some(rows) = &mut self.rows {
@@ -226,7 +199,7 @@ impl Live {
     /// Closes the interval. `None` if nothing was drained since the last one.
     pub fn close(&mut self) -> Option<Interval> {
         let (start_ns, end_ns) = self.span.take()?;
-        let totals = std::mem::take(&mut self.interval);
+        let totals = mem::take(&mut self.interval);
         self.since_start.add(&totals);
         let (rows, cut) = match &mut self.rows {
             Some(cube) => {
@@ -236,13 +209,235 @@ impl Live {
             }
             None => (Vec::new(), 0),
         };
-        Some(Interval {
-            start_ns,
-            end_ns,
-            totals,
-            rows,
-            cut,
-            mismatches: std::mem::take(&mut self.mismatches),
-        })
+        Some(Interval { start_ns, end_ns, totals, rows, cut, mismatches: mem::take(&mut self.mismatches) })
+    }
+}
+
+/// Protocols whose services have ports, in the order of [`Scratch::services`]; ICMP comes after.
+const WITH_PORTS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+/// Services of those protocols.
+const PORTS: usize = WITH_PORTS.len() << 16;
+/// Classes, and one more where the class is not known.
+const CLASSES: usize = Class::ALL.len() + 1;
+
+/// Counts of one drain in arrays, so that a tally costs no look-up in a map.
+struct Scratch {
+    /// Class of each kind, by sensor.
+    class_of: Vec<[Class; Kind::ALL.len()]>,
+    /// Scan packets by protocol and port, then by family and ICMP type.
+    services: Vec<u64>,
+    /// Scan packets by [`Region::index`].
+    regions: Vec<u64>,
+    classes: [[u64; Kind::ALL.len()]; CLASSES],
+}
+
+impl Scratch {
+    fn new(sensors: &Sensors) -> Self {
+        Self {
+            class_of: sensors
+                .iter()
+                .map(|sensor| Kind::ALL.map(|kind| Class::of(kind, sensor.role)))
+                .collect(),
+            services: vec![0; PORTS + 2 * 256],
+            regions: vec![0; Region::INDICES],
+            classes: Default::default(),
+        }
+    }
+
+    fn add(&mut self, drain: &Drain, sensors: &Sensors, geo: &Tables) {
+        for slot in &drain.tallies {
+            // What does not unpack, or names no sensor, was reported by the books or is theirs.
+            let Some(key) = Key::unpack(slot.source, slot.meta) else { continue };
+            let class = self.class_of.get(usize::from(key.sensor)).map(|classes| classes[key.kind as usize]);
+            let packets = u64::from(slot.packets);
+            self.count(class, key.kind, packets);
+            if class == Some(Class::Scan) {
+                if let Some(service) = service_index(key.kind, key.family, key.port) {
+                    self.services[service] += packets;
+                }
+                self.regions[geo.region(key.family, key.source).index()] += packets;
+            }
+        }
+        for lost in &drain.unattributed {
+            let class = class_of_unattributed(lost.kind, sensors);
+            self.count(class, lost.kind, lost.packets);
+            if class == Some(Class::Scan) {
+                let port = match lost.detail {
+                    Detail::Port(port) => port,
+                    Detail::IcmpType(icmp_type) => u16::from(icmp_type) << 8,
+                    Detail::Protocol(_) | Detail::None => 0,
+                };
+                // Only kinds of ICMP, whose family is known, have services by family.
+                let family = lost.family.unwrap_or(Family::V4);
+                if let Some(service) = service_index(lost.kind, family, port) {
+                    self.services[service] += lost.packets;
+                }
+                self.regions[Region::UNATTRIBUTED.index()] += lost.packets;
+            }
+        }
+    }
+
+    fn count(&mut self, class: Option<Class>, kind: Kind, packets: u64) {
+        self.classes[class.map_or(Class::ALL.len(), |class| class as usize)][kind as usize] += packets;
+    }
+
+    /// Moves all counts to totals.
+    fn pour(&mut self, totals: &mut Totals) {
+        for (class, kinds) in self.classes.iter_mut().enumerate() {
+            for (kind, packets) in kinds.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
+                let key = (Class::ALL.get(class).copied(), Kind::ALL[kind]);
+                totals.classes.insert(key, mem::take(packets));
+            }
+        }
+        for (index, packets) in self.services.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
+            totals.services.insert(service_at(index), mem::take(packets));
+        }
+        for (index, packets) in self.regions.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
+            totals.regions.insert(Region::at(index), mem::take(packets));
+        }
+    }
+}
+
+/// Place of a kind's service in [`Scratch::services`], if it has one. `port` as in a key.
+fn service_index(kind: Kind, family: Family, port: u16) -> Option<usize> {
+    let row = match kind {
+        Kind::Syn | Kind::Tcp => 0,
+        Kind::Udp => 1,
+        Kind::Sctp => 2,
+        kind if kind.has_icmp_type() => {
+            return Some(PORTS + ((family as usize) << 8) + usize::from(port >> 8));
+        }
+        _ => return None,
+    };
+    Some(row << 16 | usize::from(port))
+}
+
+/// The service at a place of [`Scratch::services`].
+fn service_at(index: usize) -> Service {
+    match index.checked_sub(PORTS) {
+        None => Service { protocol: WITH_PORTS[index >> 16], number: index as u16 },
+        Some(icmp) => Service {
+            protocol: if icmp >> 8 == 0 { Protocol::Icmp } else { Protocol::Icmpv6 },
+            number: (icmp & 0xff) as u16,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::{key::Key, kind::Tool, layout::Slot};
+
+    use crate::{
+        geo::{Geo, Paths},
+        kernel::{Span, Unattributed},
+    };
+
+    use super::*;
+
+    fn slot(kind: Kind, port: u16, source: u64, sensor: u8, packets: u32) -> Slot {
+        let key = Key { source, port, kind, family: Family::V4, tool: Tool::None, sensor };
+        Slot { source, meta: key.meta(), packets }
+    }
+
+    fn drain(start_ns: u64, tallies: Vec<Slot>, unattributed: Vec<Unattributed>) -> Drain {
+        let lost = unattributed.iter().map(|row| row.packets).sum();
+        let mut drain = Drain {
+            span: Span { start_ns, end_ns: start_ns + 10 },
+            tallies,
+            unattributed,
+            lost,
+            ..Drain::default()
+        };
+        drain.outcomes.packets = drain.tallies.iter().map(|slot| u64::from(slot.packets)).sum::<u64>() + lost;
+        drain.outcomes.runs = drain.outcomes.packets;
+        drain
+    }
+
+    fn live(rows: Option<&[Dimension]>) -> (Live, std::sync::Arc<Tables>) {
+        let sensors = ["dark=192.0.2.0/24", "lit=198.51.100.0/24;role=lit"];
+        let sensors = Sensors::new(sensors.map(|text| text.parse().unwrap()).to_vec()).unwrap();
+        let geo = Geo::open(Paths::default()).unwrap().tables();
+        (Live::new(sensors, SourceLengths { v4: 32, v6: 64 }, rows), geo)
+    }
+
+    #[test]
+    fn every_service_has_a_place_of_its_own() {
+        for (kind, family, port, name) in [
+            (Kind::Syn, Family::V4, 23, "23/tcp"),
+            (Kind::Tcp, Family::V6, u16::MAX, "65535/tcp"),
+            (Kind::Udp, Family::V4, 0, "0/udp"),
+            (Kind::Sctp, Family::V4, 9, "9/sctp"),
+            (Kind::Echo, Family::V4, 8 << 8, "8/icmp"),
+            (Kind::Echo, Family::V6, 128 << 8, "128/icmpv6"),
+            (Kind::Icmp, Family::V6, 255 << 8 | 7, "255/icmpv6"),
+        ] {
+            assert_eq!(service_at(service_index(kind, family, port).unwrap()).to_string(), name);
+        }
+        assert_eq!(service_index(Kind::SynAck, Family::V4, 80), None);
+        assert_eq!(service_index(Kind::Ip, Family::V4, 47), None);
+    }
+
+    #[test]
+    fn classes_hang_on_the_sensors_role() {
+        let (mut live, geo) = live(None);
+        // 1.1.1.1 is routable and unknown without a database, 10.0.0.1 is not routable.
+        let tallies = vec![
+            slot(Kind::Syn, 23, 0x0101_0101, 0, 5),
+            slot(Kind::Syn, 23, 0x0a00_0001, 1, 2),
+            slot(Kind::Tcp, 23, 0x0101_0101, 0, 3),
+            slot(Kind::Tcp, 23, 0x0101_0101, 1, 4),
+            slot(Kind::SynAck, 80, 0x0101_0101, 1, 7),
+        ];
+        live.absorb(&drain(100, tallies, Vec::new()), &geo);
+        let interval = live.close().unwrap();
+        let totals = &interval.totals;
+        assert_eq!([Class::Scan, Class::Backscatter, Class::Other].map(|c| totals.of_class(c)), [10, 7, 4]);
+        assert_eq!(totals.top_services(9), (vec![(Service { protocol: Protocol::Tcp, number: 23 }, 10)], 10));
+        assert_eq!(totals.regions[&Region::UNKNOWN], 8);
+        assert_eq!(totals.regions[&Region::NON_ROUTABLE], 2);
+        assert_eq!(totals.top_regions(9), (Vec::new(), 0));
+        assert!(live.close().is_none());
+    }
+
+    #[test]
+    fn what_lost_its_source_keeps_its_port() {
+        let lost = |kind, detail, packets| Unattributed { kind, family: None, detail, packets };
+        let (mut live, geo) = live(Some(&[Dimension::Class, Dimension::DstPort, Dimension::Region]));
+        let unattributed = vec![
+            lost(Kind::Syn, Detail::Port(23), 6),
+            // Scan on the dark sensor, other on the lit one: the class stays open.
+            lost(Kind::Tcp, Detail::Port(23), 1),
+        ];
+        live.absorb(&drain(100, vec![slot(Kind::Syn, 23, 0x0101_0101, 0, 5)], unattributed), &geo);
+        let interval = live.close().unwrap();
+        assert_eq!(interval.totals.lost, 7);
+        assert_eq!(interval.totals.top_services(1).1, 11);
+        assert_eq!(interval.totals.regions[&Region::UNATTRIBUTED], 6);
+        assert_eq!(interval.totals.classes[&(None, Kind::Tcp)], 1);
+        let row = |class, region| Row { class, dst_port: Some(23), region: Some(region), ..Row::default() };
+        assert_eq!(
+            interval.rows,
+            [
+                (row(Some(Class::Scan), Region::UNATTRIBUTED), 6),
+                (row(Some(Class::Scan), Region::UNKNOWN), 5),
+                (row(None, Region::UNATTRIBUTED), 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn several_drains_make_an_interval_and_intervals_make_the_total() {
+        let (mut live, geo) = live(Some(&[Dimension::Time, Dimension::DstPort]));
+        for start in [100, 110] {
+            live.absorb(&drain(start, vec![slot(Kind::Syn, 23, 0x0101_0101, 0, 5)], Vec::new()), &geo);
+        }
+        let interval = live.close().unwrap();
+        assert_eq!((interval.start_ns, interval.end_ns), (100, 120));
+        assert_eq!(interval.rows, [(Row { time: Some(100), dst_port: Some(23), ..Row::default() }, 10)]);
+        live.absorb(&drain(120, vec![slot(Kind::Udp, 53, 0x0101_0101, 0, 1)], Vec::new()), &geo);
+        let interval = live.close().unwrap();
+        assert_eq!(interval.totals.outcomes.packets, 1);
+        assert_eq!(live.since_start().outcomes.packets, 11);
+        assert_eq!(live.since_start().services.len(), 2);
     }
 }

@@ -1,95 +1,16 @@
 //! Holds the classifier against the table of rules.
 
-use std::{
-    collections::HashSet,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::HashSet, net::Ipv6Addr};
 
 use sensor_common::{
-    classify::{Reader, SourceMasks, Verdict, Watch, classify},
+    classify::{Reader, SourceMasks, classify},
     kind::{Kind, Tool},
 };
 use teiten_tests::{
     frames::{ARP, GRE, Ipv4, Ipv6, TCP, Tcp, UDP, Udp, ethernet},
-    rules::{Case, Expected, Packet, REPLY_PORTS, SourceBits, WATCHED, Xdp, cases, cases_cut, prefix},
+    host::{Prefixes, classified, hex},
+    rules::{Case, Expected, REPLY_PORTS, SourceBits, cases, cases_cut},
 };
-
-/// The longest of a few prefixes, by trying each.
-struct Prefixes(Vec<(IpAddr, u32, u8)>);
-
-impl Prefixes {
-    fn watched() -> Self {
-        Self(
-            WATCHED
-                .iter()
-                .map(|&(text, sensor)| {
-                    let (address, bits) = prefix(text);
-                    (address, bits, sensor)
-                })
-                .collect(),
-        )
-    }
-}
-
-impl Watch for Prefixes {
-    fn v4(&self, destination: [u8; 4]) -> Option<u8> {
-        let wanted = u64::from(u32::from_be_bytes(destination));
-        let mut found = None;
-        for &(address, bits, sensor) in &self.0 {
-            let IpAddr::V4(address) = address else { continue };
-            let rest = 32 - bits;
-            if wanted >> rest == u64::from(address.to_bits()) >> rest && found.is_none_or(|(b, _)| b < bits) {
-                found = Some((bits, sensor));
-            }
-        }
-        found.map(|(_, sensor)| sensor)
-    }
-
-    fn v6(&self, destination: [u8; 16]) -> Option<u8> {
-        let wanted = u128::from_be_bytes(destination);
-        let mut found = None;
-        for &(address, bits, sensor) in &self.0 {
-            let IpAddr::V6(address) = address else { continue };
-            let rest = 128 - bits;
-            if wanted >> rest == address.to_bits() >> rest && found.is_none_or(|(b, _)| b < bits) {
-                found = Some((bits, sensor));
-            }
-        }
-        found.map(|(_, sensor)| sensor)
-    }
-}
-
-fn observed(verdict: &Verdict) -> (Expected, Xdp) {
-    match verdict {
-        Verdict::NonIp => (Expected::NonIp, Xdp::Pass),
-        Verdict::Malformed => (Expected::Malformed, Xdp::Pass),
-        Verdict::Unwatched => (Expected::Unwatched, Xdp::Pass),
-        Verdict::Local => (Expected::Local, Xdp::Pass),
-        Verdict::Packet(counted) => {
-            let key = counted.key;
-            let packet = Packet {
-                source: key.source,
-                port: key.port,
-                kind: key.kind,
-                family: key.family,
-                tool: key.tool,
-                sensor: key.sensor,
-                bytes: counted.bytes,
-            };
-            let verdict = if key.is_neighbour_discovery() { Xdp::Pass } else { Xdp::Drop };
-            (Expected::Packet(packet), verdict)
-        }
-    }
-}
-
-fn classified(frame: &[u8], masks: &SourceMasks) -> (Expected, Xdp) {
-    let verdict = classify(frame, &Prefixes::watched(), masks).expect("all of the frame is within reach");
-    observed(&verdict)
-}
-
-fn hex(frame: &[u8]) -> String {
-    frame.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// All mismatches, not the first one only.
 fn mismatches(cases: &[Case], masks: &SourceMasks) -> Vec<String> {

@@ -2,7 +2,6 @@ use std::{
     env, fs,
     io::{Cursor, Write},
     process,
-    time::Instant,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -897,36 +896,4 @@ fn messages() {
     ng.out[12] = 9;
     let error = read_bytes(&ng.out).unwrap_err().to_string();
     assert!(error.starts_with("capture x.pcap: pcapng version 9.0 is not known"), "{error}");
-}
-
-/// `cargo test --release -p sensor-user capture::tests::speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let mut pcap = pcap_header(Order::Little, NANO, (2, 4), 1);
-    let mut ng = Ng::new(Order::Little);
-    ng.interface(1, 0, &[]);
-    let mut random = Random(1);
-    for i in 0..2_000_000 {
-        let mut data = [0; 60];
-        data[26..34].copy_from_slice(&random.next().to_le_bytes());
-        data[34..42].copy_from_slice(&random.next().to_le_bytes());
-        pcap_record(&mut pcap, Order::Little, [i, i, 60, 60], &data);
-        ng.enhanced(0, u64::from(i) * 1_000, &data, &[]);
-    }
-    for (name, bytes) in
-        [("pcap.gz", gzip(&pcap)), ("pcap", pcap), ("pcapng.gz", gzip(&ng.out)), ("pcapng", ng.out)]
-    {
-        let path = env::temp_dir().join(format!("teiten-speed-{}.{name}", process::id()));
-        fs::write(&path, &bytes).unwrap();
-        let start = Instant::now();
-        let mut capture = Capture::open(&path).unwrap();
-        let mut sum = 0;
-        while let Some(frame) = capture.next_frame().unwrap() {
-            sum += frame.bytes.len();
-        }
-        assert_eq!((capture.frames(), sum), (2_000_000, 120_000_000));
-        println!("{name}: {:.1} million frames/s", 2.0 / start.elapsed().as_secs_f64());
-        fs::remove_file(&path).unwrap();
-    }
 }

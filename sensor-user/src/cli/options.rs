@@ -86,7 +86,7 @@ impl GeoArgs {
 pub struct MemoryArgs {
     /// Kernel memory for all tables, such as 512M or 2G
     ///
-    /// Every CPU takes 11.5 MiB. Where that is more than this, CPUs with the highest numbers share
+    /// Every CPU takes 11 MiB. Where that is more than this, CPUs with the highest numbers share
     /// one set of counters, slower and without sources.
     #[arg(long, env = "TEITEN_MEMORY", value_name = "SIZE", default_value = "2G", value_parser = size)]
     pub memory: u64,

@@ -4,11 +4,13 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use sensor_common::layout::CHUNK_RECORDS;
 
 use crate::{
     capture::Capture,
@@ -16,10 +18,10 @@ use crate::{
     export::rows::{Format, Rows, Summary},
     geo::Tables,
     kernel::{
-        Drain, Mismatch,
+        Mismatch,
         banks::Banks,
-        program::{self, Settings},
-        testrun::{Action, Runner},
+        program::{self, Settings, Sizes},
+        testrun::{Batch, Workers},
     },
     model::{Dimension, Sensors},
 };
@@ -29,8 +31,12 @@ use super::{
     watch::start_log,
 };
 
-/// Frames between two looks at the spill log, and at the progress bar.
-const BATCH: u64 = 4096;
+/// Threads that run frames through the program; more would wait for the reader.
+const MOST_WORKERS: usize = 8;
+/// Chunks of the spill log: half of them have room for all batches that may be under way when it is
+/// found to be half full, so that nothing is lost.
+const LEAST_CHUNKS: u32 = 32;
+const _: () = assert!(LEAST_CHUNKS as usize / 2 * CHUNK_RECORDS >= 3 * MOST_WORKERS * Batch::MOST);
 
 /// Options of `replay`.
 #[derive(Debug, clap::Args)]
@@ -85,12 +91,13 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let captures = args.files.iter().map(|path| Capture::open(path)).collect::<Result<Vec<_>, _>>()?;
     let sensors = args.sensors.sensors()?;
     let geo = args.geo.open()?;
+    let sizes = args.memory.sizes()?;
     let settings = Settings {
         watched: sensors.watched(),
         drop: false,
         v4_prefix: args.sensors.v4_prefix,
         v6_prefix: args.sensors.v6_prefix,
-        sizes: args.memory.sizes()?,
+        sizes: Sizes { chunks: sizes.chunks.max(LEAST_CHUNKS), ..sizes },
     };
     let (program, banks) = program::load(&settings)?;
     let by_time = args.by.contains(&Dimension::Time);
@@ -102,11 +109,15 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         sensors: &sensors,
         geo: &geo.tables(),
     };
-    let mut runner = Runner::new(&program);
-    let mut damaged = false;
-    for mut capture in captures {
-        damaged |= counting.capture(&mut capture, &mut runner, by_time.then_some(args.interval))?;
-    }
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
+    let damaged = thread::scope(|scope| {
+        let mut workers = Workers::start(scope, &program, workers);
+        let mut damaged = false;
+        for mut capture in captures {
+            damaged |= counting.capture(&mut capture, &mut workers, by_time.then_some(args.interval))?;
+        }
+        anyhow::Ok(damaged)
+    })?;
     let rows = counting.cube.sorted();
     let shown =
         args.top.or((args.format == Format::Table).then_some(20)).unwrap_or(rows.len()).min(rows.len());
@@ -166,34 +177,34 @@ impl Counting<'_> {
     fn capture(
         &mut self,
         capture: &mut Capture,
-        runner: &mut Runner<'_>,
+        workers: &mut Workers,
         every: Option<Duration>,
     ) -> Result<bool> {
         let bar = progress(capture);
         let every = every.map(|every| i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
         let mut time = 0;
-        let mut frames = 0u64;
+        let mut batch = Batch::default();
         while let Some(frame) = capture.next_frame()? {
             if let Some(every) = every {
                 let start = frame.time_ns.div_euclid(every).saturating_mul(every);
                 if start != time {
-                    self.drain(time);
+                    batch = workers.run(batch)?;
+                    self.drain(workers, time)?;
                     time = start;
                 }
             }
-            frames += 1;
-            if runner.run(frame.bytes)? == Action::TooShort {
-                self.summary.malformed += 1;
-            }
-            if frames.is_multiple_of(BATCH) {
+            self.summary.frames += 1;
+            batch.push(frame.bytes);
+            if batch.is_full() {
+                batch = workers.run(batch)?;
                 if self.banks.is_half_full() {
-                    self.drain(time);
+                    self.drain(workers, time)?;
                 }
                 bar.set_position(capture.bytes_read());
             }
         }
-        self.drain(time);
-        self.summary.frames += frames;
+        workers.run(batch)?;
+        self.drain(workers, time)?;
         bar.finish_and_clear();
         if let Some(damage) = capture.damage() {
             log::warn!("{damage}");
@@ -202,9 +213,11 @@ impl Counting<'_> {
     }
 
     /// Takes out what was counted, for the interval that starts at `time`.
-    fn drain(&mut self, time: i64) {
-        let drain: Drain = self.banks.drain_at_rest();
+    fn drain(&mut self, workers: &mut Workers, time: i64) -> Result<()> {
+        let too_short = workers.finish()?;
+        let drain = self.banks.drain_at_rest();
         let summary = &mut self.summary;
+        summary.malformed += too_short;
         summary.packets += drain.outcomes.packets;
         summary.non_ip += drain.outcomes.non_ip;
         summary.malformed += drain.outcomes.malformed;
@@ -214,6 +227,7 @@ impl Counting<'_> {
         summary.uncounted += drain.uncounted;
         self.cube.add(&drain, time, self.sensors, self.geo);
         self.mismatches.extend(drain.mismatches);
+        Ok(())
     }
 }
 

@@ -250,14 +250,16 @@ impl Agent {
                 let (width, height) = terminal_size();
                 // Room for the frame around the rankings.
                 let top = (*top).min(height.saturating_sub(14).max(3));
-                let mut text = table(top, width);
+                let table = table(top, width);
+                let mut lines: Vec<String> =
+                    table.lines().map(|line| line.chars().take(width).collect()).collect();
                 for message in messages.lines() {
-                    text.push_str(&message);
-                    text.push('\n');
+                    lines.extend(textwrap::wrap(&message, width).into_iter().map(Into::into));
                 }
+                // A line too many would scroll the first one away.
+                lines.truncate(height.saturating_sub(1));
                 out.write_all(if self.drawn { b"\x1b[H" } else { b"\x1b[H\x1b[2J" })?;
-                for line in text.lines() {
-                    let line: String = line.chars().take(width).collect();
+                for line in lines {
                     write!(out, "{line}\x1b[K\r\n")?;
                 }
                 out.write_all(b"\x1b[J")?;

@@ -285,3 +285,85 @@ async fn scrape(State(metrics): State<Shared>, headers: HeaderMap) -> impl IntoR
 pub fn lock(metrics: &Shared) -> std::sync::MutexGuard<'_, Metrics> {
     metrics.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::kind::Kind;
+
+    use super::*;
+    use crate::model::{Protocol, Region};
+
+    fn interval(services: &[(u16, u64)]) -> Interval {
+        let mut totals = Totals::default();
+        for &(number, packets) in services {
+            totals.services.insert(Service { protocol: Protocol::Tcp, number }, packets);
+            totals.outcomes.packets += packets;
+        }
+        totals.regions.insert(Region::UNKNOWN, totals.outcomes.packets);
+        totals.classes.insert((Some(Class::Scan), Kind::Syn), totals.outcomes.packets);
+        Interval { start_ns: 0, end_ns: 1, totals, rows: Vec::new(), cut: 0, mismatches: Vec::new() }
+    }
+
+    /// The value of a sample.
+    fn sample(text: &str, series: &str) -> Option<u64> {
+        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    #[test]
+    fn counters_add_up_over_intervals() {
+        let mut metrics = Metrics::new(5, &[("eth0".to_owned(), "generic")], 7);
+        let mut since_start = Totals::default();
+        for _ in 0..3 {
+            let interval = interval(&[(23, 5), (445, 2)]);
+            since_start.add(&interval.totals);
+            metrics.closed(&interval, &since_start);
+        }
+        metrics.drained(0.003);
+        let text = metrics.expose(false).unwrap();
+        assert_eq!(sample(&text, "teiten_frames_total{outcome=\"packets\"}"), Some(21));
+        assert_eq!(sample(&text, "teiten_frames_total{outcome=\"malformed\"}"), Some(0));
+        assert_eq!(sample(&text, "teiten_packets_total{class=\"scan\",kind=\"syn\"}"), Some(21));
+        assert_eq!(sample(&text, "teiten_port_packets_total{port=\"23\",protocol=\"tcp\"}"), Some(15));
+        assert_eq!(sample(&text, "teiten_region_packets_total{region=\"unknown\"}"), Some(21));
+        assert_eq!(sample(&text, "teiten_interface_info{interface=\"eth0\",mode=\"generic\"}"), Some(1));
+        assert_eq!(sample(&text, "teiten_drain_duration_seconds_count"), Some(1));
+    }
+
+    #[test]
+    fn ports_beyond_the_bound_are_other() {
+        let mut metrics = Metrics::new(1, &[], 0);
+        let mut since_start = Totals::default();
+        let mut close = |services: &[(u16, u64)]| {
+            let interval = interval(services);
+            since_start.add(&interval.totals);
+            metrics.closed(&interval, &since_start);
+            metrics.expose(false).unwrap()
+        };
+        let text = close(&[(23, 5), (445, 2)]);
+        let of = |text: &str, port: &str, protocol: &str| {
+            let series = format!("teiten_port_packets_total{{port=\"{port}\",protocol=\"{protocol}\"}}");
+            sample(text, &series)
+        };
+        assert_eq!((of(&text, "23", "tcp"), of(&text, "other", "other")), (Some(5), Some(2)));
+        // 445 overtakes 23, whose series goes; `other` goes on from where it was.
+        let text = close(&[(23, 1), (445, 9)]);
+        assert_eq!(of(&text, "23", "tcp"), None);
+        assert_eq!((of(&text, "445", "tcp"), of(&text, "other", "other")), (Some(9), Some(3)));
+    }
+
+    #[test]
+    fn both_formats_name_counters_as_they_must() {
+        let metrics = Metrics::new(1, &[], 0);
+        let open = metrics.expose(true).unwrap();
+        assert!(open.ends_with("# EOF\n"));
+        assert!(open.contains("# TYPE teiten_frames counter\n"));
+        let classic = metrics.expose(false).unwrap();
+        assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"));
+        assert!(classic.contains(
+            "# TYPE teiten_frames_total counter
+teiten_frames_total{"
+        ));
+        assert!(classic.contains("# HELP teiten_frames_total Frames seen"));
+        assert!(classic.contains("# TYPE teiten_drain_duration_seconds histogram"));
+    }
+}

@@ -148,12 +148,18 @@ impl<'a> Rows<'a> {
     ///
     /// Those of the writer.
     pub fn write_csv(self, to: &mut impl Write) -> io::Result<()> {
+        // By itself, csv's error becomes an I/O error of no kind, and a broken pipe is not known as one.
+        let io = |error: csv::Error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        };
         let mut writer = csv::Writer::from_writer(to);
         let header = self.dimensions.iter().map(|dimension| dimension.as_str()).chain(["packets"]);
-        writer.write_record(header)?;
+        writer.write_record(header).map_err(io)?;
         for (row, packets) in self.rows {
             let values = self.dimensions.iter().map(|&dimension| row.value(dimension, self.sensors));
-            writer.write_record(values.chain([Value::Number(*packets)]).map(|value| value.to_string()))?;
+            let values = values.chain([Value::Number(*packets)]).map(|value| value.to_string());
+            writer.write_record(values).map_err(io)?;
         }
         writer.flush()
     }
@@ -248,7 +254,7 @@ pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -46,7 +46,11 @@ pub fn render(
     let _ = writeln!(text);
     let ports = ranking("PORT", &now.top_services(usize::MAX).0, &since_start.top_services(top), top);
     let regions = ranking("REGION", &now.top_regions(usize::MAX).0, &since_start.top_regions(top), top);
-    text.push_str(&beside(&ports, &regions, width));
+    if since_start.services.is_empty() {
+        text.push_str("no scan packets yet\n");
+    } else {
+        text.push_str(&beside(&ports, &regions, width));
+    }
     let below: Vec<String> = [Region::UNKNOWN, Region::NON_ROUTABLE, Region::UNATTRIBUTED]
         .into_iter()
         .filter_map(|region| {
@@ -154,4 +158,68 @@ fn beside(left: &[String], right: &[String], width: usize) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{live::Service, model::Protocol};
+
+    use super::*;
+
+    fn interval() -> Interval {
+        let mut totals = Totals::default();
+        totals.outcomes.runs = 1_500;
+        totals.outcomes.packets = 1_234;
+        totals.lost = 7;
+        totals.services.insert(Service { protocol: Protocol::Tcp, number: 23 }, 1_000);
+        totals.services.insert(Service { protocol: Protocol::Icmp, number: 8 }, 234);
+        totals.regions.insert(Region::from_code("NL").unwrap(), 1_000);
+        totals.regions.insert(Region::UNKNOWN, 234);
+        Interval {
+            start_ns: 1_570_147_200_000_000_000,
+            end_ns: 1_570_147_202_000_000_000,
+            totals,
+            rows: Vec::new(),
+            cut: 0,
+            mismatches: Vec::new(),
+        }
+    }
+
+    fn rendered(width: usize) -> String {
+        let header = Header { interfaces: vec!["eth0 (native)".into()], sensors: vec!["west (dark)".into()] };
+        let interval = interval();
+        render(&header, &interval, &interval.totals, 3, width)
+    }
+
+    #[test]
+    fn all_that_must_be_seen_is_there() {
+        let text = rendered(120);
+        for part in
+            ["2019-10-04T00:00:02Z", "eth0 (native)", "west (dark)", "750 frames/s", "1,234", "last 2.0 s"]
+        {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        assert!(text.contains("not ranked: unknown 234"));
+        let port = text.lines().find(|line| line.contains("23/tcp")).unwrap();
+        assert!(port.contains("81.0 %") && port.contains("NL") && port.contains("100.0 %"), "{port}");
+    }
+
+    #[test]
+    fn what_is_too_wide_goes_below() {
+        assert!(rendered(120).lines().any(|line| line.contains("PORT") && line.contains("REGION")));
+        let narrow = rendered(60);
+        assert!(!narrow.lines().any(|line| line.contains("PORT") && line.contains("REGION")), "{narrow}");
+        assert!(narrow.contains("REGION"));
+    }
+
+    #[test]
+    fn defects_are_shouted() {
+        let header = Header { interfaces: Vec::new(), sensors: Vec::new() };
+        let mut interval = interval();
+        assert!(!render(&header, &interval, &interval.totals, 3, 80).contains("UNCOUNTED"));
+        interval.totals.uncounted = 1;
+        interval.totals.mismatches = 2;
+        let text = render(&header, &interval, &interval.totals, 3, 80);
+        assert!(text.contains("UNCOUNTED 1") && text.contains("IDENTITIES BROKEN 2"));
+    }
 }

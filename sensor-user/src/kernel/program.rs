@@ -188,6 +188,11 @@ impl Program {
         self.fd.as_fd()
     }
 
+    /// The loaded object, for programs and maps that it has beyond those of [`OBJECT`].
+    pub fn object(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+
     /// How often the program has run since statistics were enabled (`bpf_stats_enabled`).
     ///
     /// # Errors

@@ -86,6 +86,9 @@ impl TestRun {
     pub fn run(&mut self, frame: &[u8]) -> io::Result<u32> {
         self.attr.test.data_in = frame.as_ptr() as u64;
         self.attr.test.data_size_in = frame.len() as u32;
+        // The kernel wrote the last frame's length here, and would take it for the room that there is
+        // for this one: a longer frame would be counted and end in ENOSPC (`bpf_test_finish`).
+        self.attr.test.data_size_out = 0;
         bpf(BPF_PROG_TEST_RUN, &mut self.attr)?;
         // SAFETY: the kernel has written it; any bit pattern is a u32.
         Ok(unsafe { self.attr.test.retval })

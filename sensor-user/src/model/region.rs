@@ -36,6 +36,19 @@ impl Region {
         }
     }
 
+    /// How many numbers [`Region::index`] gives.
+    pub const INDICES: usize = 1 << 16;
+
+    /// A number of its own for every region, for counters in an array.
+    pub const fn index(self) -> usize {
+        u16::from_be_bytes(self.0) as usize
+    }
+
+    /// The region of a number that [`Region::index`] gave.
+    pub const fn at(index: usize) -> Self {
+        Self((index as u16).to_be_bytes())
+    }
+
     /// Whether this is a country or area, and so takes part in rankings.
     pub fn is_ranked(self) -> bool {
         self.0[0] != 0
