@@ -248,16 +248,21 @@ impl Agent {
         match &self.output {
             Output::Screen { top, messages } => {
                 let (width, height) = terminal_size();
-                // Room for the frame around the rankings.
-                let top = (*top).min(height.saturating_sub(14).max(3));
-                let table = table(top, width);
-                let mut lines: Vec<String> =
-                    table.lines().map(|line| line.chars().take(width).collect()).collect();
-                for message in messages.lines() {
-                    lines.extend(textwrap::wrap(&message, width).into_iter().map(Into::into));
-                }
                 // A line too many would scroll the first one away.
-                lines.truncate(height.saturating_sub(1));
+                let height = height.saturating_sub(1);
+                let mut lines: Vec<String> = messages
+                    .lines()
+                    .iter()
+                    .flat_map(|message| textwrap::wrap(message, width))
+                    .map(Into::into)
+                    .collect();
+                let mut text = table(*top, width);
+                let excess = (text.lines().count() + lines.len()).saturating_sub(height);
+                if excess > 0 {
+                    text = table(top.saturating_sub(excess).max(3), width);
+                }
+                lines.splice(0..0, text.lines().map(|line| line.chars().take(width).collect()));
+                lines.truncate(height);
                 out.write_all(if self.drawn { b"\x1b[H" } else { b"\x1b[H\x1b[2J" })?;
                 for line in lines {
                     write!(out, "{line}\x1b[K\r\n")?;

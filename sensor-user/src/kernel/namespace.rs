@@ -10,10 +10,7 @@ use std::{
     thread,
 };
 
-use rtnetlink::{
-    LinkUnspec, LinkVeth, new_connection,
-    packet_route::link::LinkFlags,
-};
+use rtnetlink::{LinkUnspec, LinkVeth, new_connection, packet_route::link::LinkFlags};
 
 use super::{
     error::KernelError,
