@@ -339,18 +339,3 @@ fn checksums_hold() {
         }
     }
 }
-
-/// How fast frames are made: `cargo test --release -p sensor-user -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let mut traffic = Traffic::new(9, &watched(), &geo()).unwrap();
-    let (mut frame, mut bytes) = (Vec::new(), 0);
-    let start = std::time::Instant::now();
-    for _ in 0..5_000_000 {
-        traffic.next_frame(&mut frame);
-        bytes += frame.len();
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{:.2} million frames/s, {:.0} bytes each", 5.0 / seconds, bytes as f64 / 5e6);
-}
