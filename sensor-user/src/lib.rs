@@ -8,6 +8,7 @@
 //! | [`kernel`] | load, attach, drain: tallies out |
 //! | [`capture`] | frames and times from capture files |
 //! | [`geo`] | from an address to its region and autonomous system |
+//! | [`synth`] | made traffic, as a telescope sees it |
 //! | [`cube`] | from tallies to rows |
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Prometheus |
@@ -20,3 +21,4 @@ pub mod geo;
 pub mod kernel;
 pub mod live;
 pub mod model;
+pub mod synth;

@@ -2,6 +2,7 @@
 //! own.
 
 mod config;
+pub mod demo;
 pub mod doctor;
 pub mod options;
 pub mod replay;
@@ -28,6 +29,8 @@ enum Command {
     Run(run::RunArgs),
     /// Count what is in capture files
     Replay(replay::ReplayArgs),
+    /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
+    Demo(demo::DemoArgs),
     /// Say what on this machine helps or hinders counting, and what to do about it
     Doctor(doctor::DoctorArgs),
 }
@@ -57,6 +60,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }
     })

@@ -130,10 +130,15 @@ fn size(text: &str) -> Result<u64> {
         .map_err(|error| anyhow::anyhow!("{error}; write a size such as 64M or 2G"))
 }
 
+/// A duration such as `10s`, `500ms` or `1h`.
+pub fn duration(text: &str) -> Result<Duration> {
+    let duration: SignedDuration = text.parse().ok().context("write a duration such as 10s, 500ms or 1h")?;
+    Duration::try_from(duration).context("a duration cannot be negative")
+}
+
 /// A duration such as `10s`, `500ms` or `1h`, within bounds that make sense for an interval.
 pub fn interval(text: &str) -> Result<Duration> {
-    let duration: SignedDuration = text.parse().ok().context("write a duration such as 10s, 500ms or 1h")?;
-    let duration = Duration::try_from(duration).context("an interval cannot be negative")?;
+    let duration = duration(text)?;
     let (least, most) = (Duration::from_millis(100), Duration::from_secs(86_400));
     if !(least..=most).contains(&duration) {
         bail!("an interval is at least 100ms and at most 24h");

@@ -204,6 +204,11 @@ impl Shown {
         Ok(Self { geo, output, listener })
     }
 
+    /// The databases.
+    pub fn geo(&self) -> &Geo {
+        &self.geo
+    }
+
     /// The agent of a program that is attached.
     pub fn watch(
         self,

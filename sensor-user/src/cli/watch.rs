@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io::{self, IsTerminal, Write},
     os::fd::AsRawFd,
+    pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -27,7 +28,7 @@ use crate::{
     },
     geo::Geo,
     kernel::{attach::Link, banks::Banks, program::Program},
-    live::{Interval, Live},
+    live::{Interval, Live, Totals},
     model::Dimension,
 };
 
@@ -88,15 +89,25 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Counts until a signal asks for the end; then detaches, and takes out the rest.
-    pub async fn run(self) -> Result<()> {
+    /// Counts until a signal asks for the end; then detaches, and takes out the rest. Returns all that
+    /// was counted.
+    pub async fn run(self) -> Result<Totals> {
+        let end = signalled()?;
+        self.run_until(async {
+            end.await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The same, until something else asks for the end: an error of its is returned when all has been
+    /// taken out.
+    pub async fn run_until(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
         let Self { mut program, banks, links, live, geo, header, output, metrics, interval: every } = self;
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
             readable(program.take_notices()?).context("cannot wait for the program's notices")?;
-        let mut interrupted = signal(SignalKind::interrupt())?;
-        let mut terminated = signal(SignalKind::terminate())?;
-        let mut hung_up = signal(SignalKind::hangup())?;
+        let mut end = pin!(end);
         let mut reload = interval(RELOAD_EVERY);
         reload.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let geo = Arc::new(geo);
@@ -107,8 +118,9 @@ impl Watch {
         }
         let mut boundary = Instant::now() + until_boundary(every);
 
-        loop {
+        let ended = loop {
             tokio::select! {
+                ended = &mut end => break ended,
                 () = tokio::time::sleep_until(boundary.into()) => {
                     agent.drain().await?;
                     agent.close()?;
@@ -135,18 +147,30 @@ impl Watch {
                     let reloads = spawn_blocking(move || geo.reload_changed()).await?;
                     agent.reloaded(&reloads);
                 }
-                _ = interrupted.recv() => break,
-                _ = terminated.recv() => break,
-                _ = hung_up.recv() => break,
             }
-        }
+        };
         drop(links);
         // A run that began before the end may have read either epoch: one drain takes each bank.
         agent.drain().await?;
         agent.drain().await?;
         agent.close()?;
-        Ok(())
+        ended?;
+        Ok(agent.live.since_start().clone())
     }
+}
+
+/// Waits for SIGINT, SIGTERM or SIGHUP, which from now on do not end the process by themselves.
+pub fn signalled() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+    })
 }
 
 /// Waits for a ring buffer of the program to have something to read.
@@ -224,16 +248,21 @@ impl Agent {
         match &self.output {
             Output::Screen { top, messages } => {
                 let (width, height) = terminal_size();
-                // Room for the frame around the rankings.
-                let top = (*top).min(height.saturating_sub(14).max(3));
-                let table = table(top, width);
-                let mut lines: Vec<String> =
-                    table.lines().map(|line| line.chars().take(width).collect()).collect();
-                for message in messages.lines() {
-                    lines.extend(textwrap::wrap(&message, width).into_iter().map(Into::into));
-                }
                 // A line too many would scroll the first one away.
-                lines.truncate(height.saturating_sub(1));
+                let height = height.saturating_sub(1);
+                let mut lines: Vec<String> = messages
+                    .lines()
+                    .iter()
+                    .flat_map(|message| textwrap::wrap(message, width))
+                    .map(Into::into)
+                    .collect();
+                let mut text = table(*top, width);
+                let excess = (text.lines().count() + lines.len()).saturating_sub(height);
+                if excess > 0 {
+                    text = table(top.saturating_sub(excess).max(3), width);
+                }
+                lines.splice(0..0, text.lines().map(|line| line.chars().take(width).collect()));
+                lines.truncate(height);
                 out.write_all(if self.drawn { b"\x1b[H" } else { b"\x1b[H\x1b[2J" })?;
                 for line in lines {
                     write!(out, "{line}\x1b[K\r\n")?;

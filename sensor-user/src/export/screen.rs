@@ -1,6 +1,6 @@
 //! The live table: what came in during the interval and since the start, for a terminal or a pipe.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, ops::Range};
 
 use comfy_table::CellAlignment;
 use jiff::Timestamp;
@@ -35,63 +35,80 @@ pub fn render(
     let now = &interval.totals;
     let end = Timestamp::from_nanosecond(interval.end_ns.into()).unwrap_or_default();
     // Writing to a String cannot fail.
-    let _ = writeln!(
-        text,
-        "teiten  {end:.0}  on {}  sensor {}",
-        header.interfaces.join(", "),
-        header.sensors.join(", ")
-    );
+    let interfaces = format!("teiten  {end:.0}  on {}", header.interfaces.join(", "));
+    let sensors = format!("sensor {}", header.sensors.join(", "));
+    let gap = if widest([&interfaces]) + 2 + widest([&sensors]) <= width { "  " } else { "\n" };
+    let _ = writeln!(text, "{interfaces}{gap}{sensors}\n");
+    text.push_str(&outcomes(now, since_start, seconds, width));
     let _ = writeln!(text);
-    text.push_str(&outcomes(now, since_start, seconds));
-    let _ = writeln!(text);
-    let ports = ranking("PORT", &now.top_services(usize::MAX).0, &since_start.top_services(top), top);
-    let regions = ranking("REGION", &now.top_regions(usize::MAX).0, &since_start.top_regions(top), top);
     if since_start.services.is_empty() {
         text.push_str("no scan packets yet\n");
     } else {
-        text.push_str(&beside(&ports, &regions, width));
+        let (services, regions) = (now.top_services(usize::MAX).0, now.top_regions(usize::MAX).0);
+        let (first_services, first_regions) = (since_start.top_services(top), since_start.top_regions(top));
+        let rankings = |columns| {
+            let ports = ranking("PORT", &services, &first_services, top, columns);
+            (ports, ranking("REGION", &regions, &first_regions, top, columns))
+        };
+        let (ports, regions) = rankings(Columns::All);
+        let fitting = beside(&ports, &regions, width).or_else(|| {
+            let (ports, regions) = rankings(Columns::SinceStart);
+            beside(&ports, &regions, width)
+        });
+        text.push_str(&fitting.unwrap_or_else(|| below(&ports, &regions)));
     }
-    let below: Vec<String> = [Region::UNKNOWN, Region::NON_ROUTABLE, Region::UNATTRIBUTED]
+    let groups: Vec<String> = [Region::UNKNOWN, Region::NON_ROUTABLE, Region::UNATTRIBUTED]
         .into_iter()
         .filter_map(|region| {
             let packets = since_start.regions.get(&region)?;
             Some(format!("{region} {}", grouped(*packets)))
         })
         .collect();
-    if !below.is_empty() {
-        let _ = writeln!(text, "\nnot ranked: {}", below.join(", "));
+    if !groups.is_empty() {
+        let _ = writeln!(text, "\nnot ranked: {}", groups.join(", "));
     }
     text
 }
 
-/// Totals by outcome and class, losses, and the rate.
-fn outcomes(now: &Totals, since_start: &Totals, seconds: f64) -> String {
-    let mut table = columns();
-    let head =
-        ["", "packets", "scan", "backscatter", "other", "local", "unwatched", "non-IP", "malformed", "lost"];
-    table.set_header(head);
-    let row = |name: &str, totals: &Totals| {
-        let counts = [
-            totals.outcomes.packets,
-            totals.of_class(Class::Scan),
-            totals.of_class(Class::Backscatter),
-            totals.of_class(Class::Other),
-            totals.outcomes.local,
-            totals.outcomes.unwatched,
-            totals.outcomes.non_ip,
-            totals.outcomes.malformed,
-            totals.lost,
-        ];
-        std::iter::once(name.to_owned()).chain(counts.map(grouped)).collect::<Vec<String>>()
+/// Totals by outcome and class, losses, and the rate. Where the columns are too many for the width,
+/// those behind the classes stand below.
+fn outcomes(now: &Totals, since_start: &Totals, seconds: f64, width: usize) -> String {
+    const CLASSES: usize = 4;
+    let counts = |totals: &Totals| {
+        [
+            ("packets", totals.outcomes.packets),
+            ("scan", totals.of_class(Class::Scan)),
+            ("backscatter", totals.of_class(Class::Backscatter)),
+            ("other", totals.of_class(Class::Other)),
+            ("local", totals.outcomes.local),
+            ("unwatched", totals.outcomes.unwatched),
+            ("non-IP", totals.outcomes.non_ip),
+            ("malformed", totals.outcomes.malformed),
+            ("lost", totals.lost),
+        ]
     };
-    table.add_row(row(&format!("last {seconds:.1} s"), now));
-    table.add_row(row("since start", since_start));
-    for index in 1..head.len() {
-        align(&mut table, index, CellAlignment::Right);
+    let (now_counts, all_counts) = (counts(now), counts(since_start));
+    let table = |which: Range<usize>| {
+        let mut table = columns();
+        let row = |name: String, counts: &[(&str, u64)]| {
+            std::iter::once(name).chain(counts.iter().map(|(_, count)| grouped(*count))).collect::<Vec<_>>()
+        };
+        let (now, all) = (&now_counts[which.clone()], &all_counts[which]);
+        table.set_header(std::iter::once("").chain(now.iter().map(|(name, _)| *name)));
+        table.add_row(row(format!("last {seconds:.1} s"), now));
+        table.add_row(row("since start".to_owned(), all));
+        align(&mut table, 0, CellAlignment::Left);
+        for index in 1..=now.len() {
+            align(&mut table, index, CellAlignment::Right);
+        }
+        table.trim_fmt()
+    };
+    let mut counts = table(0..now_counts.len());
+    if widest(counts.lines()) > width {
+        counts = format!("{}\n{}", table(0..CLASSES), table(CLASSES..now_counts.len()));
     }
-    align(&mut table, 0, CellAlignment::Left);
     let rate = if seconds > 0.0 { now.outcomes.runs as f64 / seconds } else { 0.0 };
-    let mut text = format!("{}\n{} frames/s", table.trim_fmt(), grouped(rate.round() as u64));
+    let mut text = format!("{counts}\n{} frames/s", grouped(rate.round() as u64));
     for (name, count) in [("UNCOUNTED", since_start.uncounted), ("IDENTITIES BROKEN", since_start.mismatches)]
     {
         if count != 0 {
@@ -102,6 +119,14 @@ fn outcomes(now: &Totals, since_start: &Totals, seconds: f64) -> String {
     text
 }
 
+/// What a ranking shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    All,
+    /// All but the interval's packets.
+    SinceStart,
+}
+
 /// A ranking by packets since the start, with the interval's beside it. Shares are of the packets
 /// since the start that take part in the ranking.
 fn ranking<K: ToString + PartialEq>(
@@ -109,51 +134,59 @@ fn ranking<K: ToString + PartialEq>(
     now: &[(K, u64)],
     (since_start, all): &(Vec<(K, u64)>, u64),
     top: usize,
+    shown: Columns,
 ) -> Vec<String> {
+    let pick = |mut cells: Vec<String>| {
+        if shown == Columns::SinceStart {
+            cells.remove(2);
+        }
+        cells
+    };
     let mut table = columns();
-    table.set_header(["", name, "interval", "since start", "share"]);
+    table.set_header(pick(["", name, "interval", "since start", "share"].map(str::to_owned).to_vec()));
     for (rank, (key, packets)) in since_start.iter().enumerate() {
         let interval = now.iter().find(|(other, _)| other == key).map_or(0, |(_, packets)| *packets);
-        table.add_row([
+        table.add_row(pick(vec![
             (rank + 1).to_string(),
             key.to_string(),
             grouped(interval),
             grouped(*packets),
             share(*packets, *all),
-        ]);
+        ]));
     }
-    for (index, alignment) in [
-        CellAlignment::Right,
-        CellAlignment::Left,
-        CellAlignment::Right,
-        CellAlignment::Right,
-        CellAlignment::Right,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        align(&mut table, index, alignment);
+    for index in 0..table.column_count() {
+        align(&mut table, index, if index == 1 { CellAlignment::Left } else { CellAlignment::Right });
     }
     let mut lines: Vec<String> = table.trim_fmt().lines().map(str::to_owned).collect();
     lines.resize(top + 1, String::new());
     lines
 }
 
-/// Two blocks of lines beside each other, or below each other where that is too wide.
-fn beside(left: &[String], right: &[String], width: usize) -> String {
+/// The columns that lines of text take.
+fn widest(lines: impl IntoIterator<Item: AsRef<str>>) -> usize {
+    lines.into_iter().map(|line| line.as_ref().chars().count()).max().unwrap_or(0)
+}
+
+/// Two blocks of lines beside each other; `None` if they are too wide.
+fn beside(left: &[String], right: &[String], width: usize) -> Option<String> {
     const GAP: usize = 4;
-    let widest = |lines: &[String]| lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let column = widest(left) + GAP;
+    (column + widest(right) <= width).then(|| {
+        let lines = left.iter().zip(right).map(|(left, right)| format!("{left:column$}{right}"));
+        closed(lines)
+    })
+}
+
+/// Two blocks of lines, one below the other.
+fn below(upper: &[String], lower: &[String]) -> String {
+    closed(upper.iter().chain([&String::new()]).chain(lower).cloned())
+}
+
+/// Lines without blanks behind them, and without empty ones at the end.
+fn closed(lines: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
-    if column + widest(right) <= width {
-        for (left, right) in left.iter().zip(right) {
-            let line = format!("{left:column$}{right}");
-            let _ = writeln!(text, "{}", line.trim_end());
-        }
-    } else {
-        for line in left.iter().chain([&String::new()]).chain(right) {
-            let _ = writeln!(text, "{line}");
-        }
+    for line in lines {
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
@@ -210,6 +243,22 @@ mod tests {
         let narrow = rendered(60);
         assert!(!narrow.lines().any(|line| line.contains("PORT") && line.contains("REGION")), "{narrow}");
         assert!(narrow.contains("REGION"));
+    }
+
+    #[test]
+    fn eighty_columns_suffice() {
+        let header = Header {
+            interfaces: vec!["teiten0 (native)".into()],
+            sensors: vec!["west (dark)".into(), "east (dark)".into()],
+        };
+        let mut interval = interval();
+        interval.totals.outcomes.packets = 1_234_567_890;
+        let text = render(&header, &interval, &interval.totals, 10, 80);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.lines().any(|line| line.contains("PORT") && line.contains("REGION")), "{text}");
+        assert!(text.contains("lost") && text.contains("1,234,567,890"), "{text}");
+        assert!(!text.contains("interval"), "{text}");
+        assert!(rendered(120).contains("interval"));
     }
 
     #[test]

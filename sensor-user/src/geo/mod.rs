@@ -17,11 +17,12 @@ mod ranges;
 mod record;
 mod special;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::BTreeMap,
     fmt,
+    ops::RangeInclusive,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -168,6 +169,25 @@ impl Tables {
     pub fn region(&self, family: Family, source: u64) -> Region {
         let regions = self.country.as_ref().and_then(|loaded| loaded.regions.as_ref());
         regions.unwrap_or(&self.no_country).get(family, source)
+    }
+
+    /// Every range of sources of a family with its region, in ascending order and without gaps: what
+    /// [`Tables::region`] answers, from its other side.
+    pub fn ranges(&self, family: Family) -> impl Iterator<Item = (RangeInclusive<u64>, Region)> {
+        let regions = self.country.as_ref().and_then(|loaded| loaded.regions.as_ref());
+        let regions = regions.unwrap_or(&self.no_country);
+        let v4 = (family == Family::V4).then(|| {
+            regions.v4.iter().map(|(start, next, region)| {
+                (u64::from(start)..=u64::from(next.map_or(u32::MAX, |next| next - 1)), region)
+            })
+        });
+        let v6 = (family == Family::V6).then(|| {
+            regions
+                .v6
+                .iter()
+                .map(|(start, next, region)| (start..=next.map_or(u64::MAX, |next| next - 1), region))
+        });
+        v4.into_iter().flatten().chain(v6.into_iter().flatten())
     }
 
     /// The number of the autonomous system that announces a source, in the form that

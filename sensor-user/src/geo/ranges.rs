@@ -151,6 +151,15 @@ impl<A: Address, T: Copy + PartialEq> Ranges<A, T> {
         let among = &self.starts[first + 1..=last];
         self.values[first + among.partition_point(|&start| start <= address)]
     }
+
+    /// Every range, by its first address and that of the next one (`None` behind the last), with its
+    /// value.
+    pub fn iter(&self) -> impl Iterator<Item = (A, Option<A>, T)> {
+        let everywhere = self.starts.is_empty().then_some((A::ZERO, None, self.everywhere));
+        let next = self.starts.iter().skip(1).map(|&next| Some(next)).chain([None]);
+        let ranges = self.starts.iter().zip(next).zip(&self.values);
+        everywhere.into_iter().chain(ranges.map(|((&start, next), &value)| (start, next, value)))
+    }
 }
 
 /// Whether the range of this number begins at or before the first address with these upper bits.

@@ -21,6 +21,12 @@ pub enum KernelError {
          CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
     )]
     NoPrivilege,
+    /// The process may not make a network namespace.
+    #[error(
+        "not allowed to make a network namespace: run as root (sudo), or give the process the \
+         capabilities CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON"
+    )]
+    NoNamespace,
     /// The kernel does not take the program.
     #[error("the kernel refused the XDP program `{program}`{hint}")]
     Load {

@@ -11,6 +11,8 @@
 //! | [`account`] | the identities that every drain is held to |
 //! | [`testrun`] | frames through the loaded program without an interface |
 //! | [`interfaces`] | what netlink knows of interfaces |
+//! | [`namespace`] | a network namespace that ends with the process, and a cable in it |
+//! | [`packet_socket`] | frames out of an interface |
 //! | [`native`] | whether an interface takes XDP programs in its driver |
 //! | [`features`] | what this kernel and this process can do |
 //!
@@ -24,7 +26,9 @@ mod error;
 pub mod features;
 pub mod interfaces;
 mod memory;
+pub mod namespace;
 pub mod native;
+pub mod packet_socket;
 pub mod program;
 mod sys;
 pub mod testrun;

@@ -81,6 +81,16 @@ fn with_country(path: &Path) -> Result<Arc<Tables>, GeoError> {
     Geo::open(Paths { country: Some(path.to_owned()), asn: Vec::new() }).map(|geo| geo.tables())
 }
 
+/// Tables of a country database with these networks and codes; longer prefixes come after shorter ones.
+pub(crate) fn tables_of<S: AsRef<str>>(networks: &[(S, &'static str)]) -> Arc<Tables> {
+    let directory = Directory::new();
+    let mut writer = Writer::new(6, 28);
+    for (network, region) in networks {
+        writer.add(network.as_ref(), &code(region));
+    }
+    with_country(&directory.write("country.mmdb", &writer.bytes())).unwrap()
+}
+
 fn with_asn(paths: &[&Path]) -> Result<Arc<Tables>, GeoError> {
     let asn = paths.iter().map(|&path| path.to_owned()).collect();
     Geo::open(Paths { country: None, asn }).map(|geo| geo.tables())
@@ -96,4 +106,40 @@ fn iso_code(code: &'static str) -> V {
 
 fn system(number: u32, name: &'static str) -> V {
     V::map([("autonomous_system_number", V::Uint(number)), ("autonomous_system_organization", V::Text(name))])
+}
+
+#[test]
+fn ranges_say_what_look_ups_say() {
+    let tables = tables_of(&[
+        ("1.0.0.0/8", "JP"),
+        ("1.2.0.0/16", "CN"),
+        ("2001:200::/32", "JP"),
+        ("2001:db8::/32", "US"),
+        ("2a00::/12", "NL"),
+    ]);
+    let nothing = Geo::open(Paths::default()).unwrap().tables();
+    for tables in [&tables, &nothing] {
+        for (family, last) in [(Family::V4, u64::from(u32::MAX)), (Family::V6, u64::MAX)] {
+            let mut next = Some(0);
+            for (range, region) in tables.ranges(family) {
+                assert_eq!(Some(*range.start()), next);
+                for address in [*range.start(), *range.end()] {
+                    assert_eq!(tables.region(family, address), region, "{address:#x}");
+                }
+                next = range.end().checked_add(1).filter(|&next| next <= last);
+            }
+            assert_eq!(next, None);
+        }
+    }
+    let of = |code| {
+        let region = Region::from_code(code).unwrap();
+        let ranges = tables.ranges(Family::V4).chain(tables.ranges(Family::V6));
+        ranges.filter(|(_, of)| *of == region).map(|(range, _)| range).collect::<Vec<_>>()
+    };
+    assert_eq!(of("CN"), [0x0102_0000..=0x0102_ffff]);
+    assert_eq!(
+        of("JP"),
+        [0x0100_0000..=0x0101_ffff, 0x0103_0000..=0x01ff_ffff, 0x2001_0200 << 32..=0x2001_0200_ffff_ffff]
+    );
+    assert_eq!(of("US"), [], "documentation");
 }
