@@ -249,3 +249,160 @@ impl Books {
         self.lost = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sensor_common::{key::Meta, kind::Tool};
+
+    use super::*;
+
+    /// The counters of one CPU, counted as the program does.
+    struct Cpu {
+        block: Box<Block>,
+        ports: Box<Ports>,
+        tallies: Vec<Slot>,
+    }
+
+    fn zeroed<T>() -> Box<T> {
+        // SAFETY: counters are plain integers, for which all zeroes is a value.
+        unsafe { Box::<T>::new_zeroed().assume_init() }
+    }
+
+    impl Cpu {
+        fn new() -> Self {
+            Self { block: zeroed(), ports: zeroed(), tallies: Vec::new() }
+        }
+
+        fn count(&mut self, kind: Kind, family: Family, port: u16, source: u64, packets: u32) {
+            let key = Key { source, port, kind, family, tool: Tool::None, sensor: 0 };
+            let more = u64::from(packets);
+            self.block.outcomes.runs += more;
+            self.block.outcomes.packets += more;
+            self.block.kinds[kind as usize][family as usize].packets += more;
+            match Dense::of(&key) {
+                Dense::Port(row, port) => self.ports.cells[row][usize::from(port)].packets += more,
+                Dense::Icmp(family, icmp_type) => {
+                    self.block.icmp[family as usize][usize::from(icmp_type)].packets += more;
+                }
+                Dense::Protocol(row, family, protocol) => {
+                    self.block.protocols[row][family as usize][usize::from(protocol)].packets += more;
+                }
+                Dense::Kind => {}
+            }
+            if family == Family::V4 {
+                self.block.slash16[(source >> 16) as usize & 0xffff] += more;
+            }
+            self.tallies.push(Slot { source, meta: key.meta(), packets });
+        }
+
+        fn settled(self) -> Drain {
+            let mut drain = Drain { epoch: 7, tallies: self.tallies, ..Drain::default() };
+            let mut books = Books::default();
+            books.add(&self.block, &self.ports);
+            books.settle(&mut drain);
+            let mut empty = Drain::default();
+            books.settle(&mut empty);
+            assert_eq!(
+                (empty.outcomes, empty.mismatches.len()),
+                (Outcomes::default(), 0),
+                "books were not closed"
+            );
+            drain
+        }
+    }
+
+    /// Every kind in both families, some packets each.
+    fn busy() -> Cpu {
+        let mut cpu = Cpu::new();
+        for kind in Kind::ALL {
+            for family in [Family::V4, Family::V6] {
+                cpu.count(kind, family, if kind.has_protocol() { 47 } else { 0x0803 }, 0x0102_0304, 3);
+            }
+        }
+        cpu
+    }
+
+    fn broken(change: impl FnOnce(&mut Cpu)) -> Vec<&'static str> {
+        let mut cpu = busy();
+        change(&mut cpu);
+        cpu.settled().mismatches.into_iter().map(|mismatch| mismatch.identity).collect()
+    }
+
+    #[test]
+    fn books_that_hold() {
+        let drain = busy().settled();
+        assert_eq!(drain.mismatches, []);
+        assert_eq!(drain.outcomes.packets, 3 * 2 * Kind::ALL.len() as u64);
+        assert_eq!(drain.kinds[Kind::Syn as usize][1].packets, 3);
+        assert_eq!(drain.unattributed, []);
+    }
+
+    #[test]
+    fn cpus_add_up() {
+        let mut books = Books::default();
+        let mut drain = Drain::default();
+        for cpu in [busy(), busy()] {
+            books.add(&cpu.block, &cpu.ports);
+            drain.tallies.extend(cpu.tallies);
+        }
+        books.settle(&mut drain);
+        assert_eq!(drain.mismatches, []);
+        assert_eq!(drain.outcomes.runs, 2 * 3 * 2 * Kind::ALL.len() as u64);
+    }
+
+    #[test]
+    fn lost_detail_is_told_by_what_the_dense_counters_know() {
+        let mut cpu = busy();
+        let lost = [
+            (Kind::Syn, Family::V4, 23, None, Detail::Port(23)),
+            (Kind::Sctp, Family::V6, 9, None, Detail::Port(9)),
+            (Kind::Echo, Family::V4, 8 << 8, Some(Family::V4), Detail::IcmpType(8)),
+            (Kind::IcmpReply, Family::V6, 129 << 8, Some(Family::V6), Detail::IcmpType(129)),
+            (Kind::Icmp, Family::V6, 200 << 8 | 5, Some(Family::V6), Detail::IcmpType(200)),
+            (Kind::IcmpMismatch, Family::V4, 3 << 8 | 1, Some(Family::V4), Detail::IcmpType(3)),
+            (Kind::Fragment, Family::V4, 17, Some(Family::V4), Detail::Protocol(17)),
+            (Kind::Ip, Family::V6, 50, Some(Family::V6), Detail::Protocol(50)),
+            (Kind::SynAck, Family::V6, 443, Some(Family::V6), Detail::None),
+        ];
+        for (kind, family, port, ..) in lost {
+            cpu.count(kind, family, port, 9 << 16, 5);
+            cpu.tallies.pop();
+            cpu.block.lost += 5;
+        }
+        let drain = cpu.settled();
+        assert_eq!(drain.mismatches, []);
+        assert_eq!(drain.lost, 5 * lost.len() as u64);
+        assert_eq!(drain.unattributed.len(), lost.len());
+        for (kind, _, _, family, detail) in lost {
+            let row = Unattributed { kind, family, detail, packets: 5 };
+            assert!(drain.unattributed.contains(&row), "{row:?} in {:?}", drain.unattributed);
+        }
+    }
+
+    #[test]
+    fn every_identity_can_break() {
+        let runs = "runs = non_ip + malformed + unwatched + local + packets";
+        assert_eq!(broken(|cpu| cpu.block.outcomes.runs += 1), [runs]);
+        assert_eq!(broken(|cpu| cpu.block.outcomes.malformed += 1), [runs]);
+        let packets = broken(|cpu| {
+            cpu.block.outcomes.packets += 1;
+            cpu.block.outcomes.runs += 1;
+        });
+        assert_eq!(packets, ["kinds = packets", "slots + spill log + lost = packets"]);
+        assert!(broken(|cpu| cpu.ports.cells[0][1].packets += 1).contains(&"ports = kinds with a port"));
+        assert!(broken(|cpu| cpu.block.icmp[0][1].packets += 1).contains(&"ICMP types = kinds with a type"));
+        assert!(
+            broken(|cpu| cpu.block.protocols[1][0][1].packets += 1).contains(&"protocols = fragment + ip")
+        );
+        let slash16 = broken(|cpu| cpu.block.slash16[1] += 1);
+        assert_eq!(slash16, ["/16s = IPv4 packets", "/16s without a tally = lost IPv4 packets"]);
+        let lost = broken(|cpu| cpu.block.lost += 1);
+        assert_eq!(lost, ["slots + spill log + lost = packets", "unattributed = lost"]);
+        let moved = broken(|cpu| cpu.tallies[0].source = 0xffff_0000);
+        assert!(moved.contains(&"tallies beyond their dense counter = 0"), "{moved:?}");
+        let unknown = broken(|cpu| cpu.tallies[0].meta = Meta(31 << 16));
+        assert!(unknown.contains(&"tallies of unknown kind = 0"), "{unknown:?}");
+        let gone = broken(|cpu| drop(cpu.tallies.pop()));
+        assert!(gone.contains(&"slots + spill log + lost = packets"), "{gone:?}");
+    }
+}
