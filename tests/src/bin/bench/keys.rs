@@ -21,9 +21,8 @@ const UDP: u8 = 17;
 
 impl Header {
     /// The header of a key's number. Numbers below 2^32 have sources of their own, but for the one
-    /// in 32,768 whose source would not be counted. One packet in eight is UDP, the others TCP;
-    /// ports are spread over all numbers, which is harder on the caches than the Internet is.
-    fn of(key: u32) -> Self {
+    /// in 32,768 whose source would not be counted. One packet in eight is UDP, the others TCP.
+    fn of(key: u32, ports: Ports) -> Self {
         // Odd factors and shifts: nothing falls together.
         let mixed = (key ^ key >> 16).wrapping_mul(0x7feb_352d);
         let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x846c_a68b);
@@ -32,9 +31,14 @@ impl Header {
             source ^= 0x0100_0000;
         }
         let rest = mix(u64::from(key) | 1 << 40);
+        let port = match ports {
+            Ports::Uniform => rest as u16,
+            // An odd factor: every rank has a port of its own, and the busy ones lie far apart.
+            Ports::Telescope => (rank(rest, 1 << 16) as u16).wrapping_mul(0x9e37),
+        };
         Self {
             source: source.to_be_bytes(),
-            port: (rest as u16).to_be_bytes(),
+            port: port.to_be_bytes(),
             protocol: if rest >> 61 == 0 { UDP } else { TCP },
             reserved: 0,
         }
@@ -52,11 +56,22 @@ pub enum Draw {
     New,
 }
 
+/// Which destination ports the keys of a set have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// The port of rank r for about 1/r of the keys, as a telescope sees them: some are busy, and
+    /// all 65,536 occur.
+    Telescope,
+    /// All equally often, as in a flood that forges them.
+    Uniform,
+}
+
 /// A set of keys and how they are drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySet {
     pub keys: usize,
     pub draw: Draw,
+    pub ports: Ports,
 }
 
 impl KeySet {
@@ -66,13 +81,15 @@ impl KeySet {
         match self.draw {
             Draw::Uniform | Draw::New => {
                 let mut table: Vec<Header> =
-                    (0..HEADERS).map(|index| Header::of((index % self.keys) as u32)).collect();
+                    (0..HEADERS).map(|index| Header::of((index % self.keys) as u32, self.ports)).collect();
                 for last in (1..table.len()).rev() {
                     table.swap(last, random.below(last as u64 + 1) as usize);
                 }
                 table
             }
-            Draw::Zipf => (0..HEADERS).map(|_| Header::of(random.zipf(self.keys) as u32 - 1)).collect(),
+            Draw::Zipf => {
+                (0..HEADERS).map(|_| Header::of(random.zipf(self.keys) as u32 - 1, self.ports)).collect()
+            }
         }
     }
 }
@@ -97,12 +114,17 @@ impl Random {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// A rank from 1 to `ranks`, r with probability ln(1 + 1/r) / ln(1 + ranks), which is 1/r but
-    /// for the first few.
+    /// A rank from 1 to `ranks`.
     fn zipf(&mut self, ranks: usize) -> usize {
-        let unit = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
-        ((ranks as f64 + 1.0).powf(unit) as usize).clamp(1, ranks)
+        rank(self.next(), ranks)
     }
+}
+
+/// A rank from 1 to `ranks` by a uniform number: r with probability ln(1 + 1/r) / ln(1 + ranks), which
+/// is about 1/r but for the first few.
+fn rank(number: u64, ranks: usize) -> usize {
+    let unit = (number >> 11) as f64 / (1u64 << 53) as f64;
+    ((ranks as f64 + 1.0).powf(unit) as usize).clamp(1, ranks)
 }
 
 const fn mix(number: u64) -> u64 {
@@ -119,14 +141,16 @@ mod tests {
 
     #[test]
     fn keys_differ() {
-        let distinct: HashSet<_> =
-            (0..1 << 20).map(Header::of).map(|header| (header.source, header.port)).collect();
+        let distinct: HashSet<_> = (0..1 << 20)
+            .map(|key| Header::of(key, Ports::Telescope))
+            .map(|header| (header.source, header.port))
+            .collect();
         assert_eq!(distinct.len(), 1 << 20);
     }
 
     #[test]
     fn uniform_sets_hold_every_key_equally_often() {
-        let table = KeySet { keys: 1 << 10, draw: Draw::Uniform }.table();
+        let table = KeySet { keys: 1 << 10, draw: Draw::Uniform, ports: Ports::Telescope }.table();
         let mut counts = std::collections::HashMap::new();
         for header in &table {
             *counts.entry((header.source, header.port)).or_insert(0) += 1;
