@@ -107,7 +107,8 @@ fn unwatched_connections_live_on_while_watched_packets_are_dropped() {
         assert_eq!(counts.packets_with(&[r#""kind":"udp""#]), 201);
         assert_eq!(counts.packets_with(&[r#""kind":"icmp""#]), 5);
         assert_eq!(counts.packets_with(&[r#""kind":"echo""#]), 1);
-        assert!(counts.total("unwatched") > 10, "the connection's packets are seen, and not watched");
+        // The marker, and each way of either transfer in at least two segments, large as they may be.
+        assert!(counts.total("unwatched") >= 5, "the connection's packets are seen, and not watched");
         assert_eq!(connected.pair.inner.xdp("in0"), None);
 
         // Without the sensor, they pass. (The other socket is full of what was echoed.)
