@@ -237,6 +237,7 @@ where
         offset += 4;
         ethertype = take::<2, R>(frame, offset - 2, len)?.u16::<0>();
     }
+    let offset = frame.forget(offset);
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(frame, offset, watch, masks),
         ETHERTYPE_IPV6 => ipv6(frame, offset, watch, masks),
@@ -284,7 +285,7 @@ where
         sensor,
         bytes,
     };
-    let next = ipv4_next(&header, start + header_len);
+    let next = ipv4_next(&header, frame.forget(start + header_len));
     transport(frame, &packet, next, end, masks)
 }
 

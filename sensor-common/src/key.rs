@@ -45,20 +45,40 @@ impl Key {
     pub fn unpack(source: u64, meta: Meta) -> Option<Self> {
         Some(Self {
             source,
-            port: meta.0 as u16,
-            kind: Kind::from_number((meta.0 >> KIND & 0x1f) as u8)?,
-            family: if meta.0 >> FAMILY & 1 == 0 { Family::V4 } else { Family::V6 },
+            port: meta.port(),
+            kind: Kind::from_number(meta.kind() as u8)?,
+            family: if meta.family() == 0 { Family::V4 } else { Family::V6 },
             tool: Tool::ALL[(meta.0 >> TOOL & 3) as usize],
             sensor: (meta.0 >> SENSOR) as u8,
         })
     }
+}
+
+impl Meta {
+    /// The key's port.
+    #[inline(always)]
+    pub const fn port(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// Number of the key's kind, below 32; not every number is one of [`Kind::ALL`].
+    #[inline(always)]
+    pub const fn kind(self) -> usize {
+        (self.0 >> KIND & 0x1f) as usize
+    }
+
+    /// Number of the key's family, 0 or 1.
+    #[inline(always)]
+    pub const fn family(self) -> usize {
+        (self.0 >> FAMILY & 1) as usize
+    }
 
     /// Whether this is ICMPv6 neighbour discovery (types 133 to 137), which is never dropped.
     #[inline(always)]
-    pub const fn is_neighbour_discovery(&self) -> bool {
-        matches!(self.kind, Kind::Icmp)
-            && matches!(self.family, Family::V6)
-            && matches!(self.port >> 8, 133..=137)
+    pub const fn is_neighbour_discovery(self) -> bool {
+        self.kind() == Kind::Icmp as usize
+            && self.family() == Family::V6 as usize
+            && matches!(self.port() >> 8, 133..=137)
     }
 }
 
@@ -97,13 +117,12 @@ mod tests {
             tool: Tool::None,
             sensor: 0,
         };
+        let is_discovery =
+            |family, icmp_type, kind| key(family, icmp_type, kind).meta().is_neighbour_discovery();
         for icmp_type in 0..256 {
-            assert_eq!(
-                key(Family::V6, icmp_type, Kind::Icmp).is_neighbour_discovery(),
-                (133..=137).contains(&icmp_type)
-            );
-            assert!(!key(Family::V4, icmp_type, Kind::Icmp).is_neighbour_discovery());
-            assert!(!key(Family::V6, icmp_type, Kind::Udp).is_neighbour_discovery());
+            assert_eq!(is_discovery(Family::V6, icmp_type, Kind::Icmp), (133..=137).contains(&icmp_type));
+            assert!(!is_discovery(Family::V4, icmp_type, Kind::Icmp));
+            assert!(!is_discovery(Family::V6, icmp_type, Kind::Udp));
         }
     }
 }

@@ -7,10 +7,7 @@
 
 use core::mem::{align_of, offset_of, size_of};
 
-use crate::{
-    key::{Key, Meta},
-    kind::{Family, Kind},
-};
+use crate::{key::Meta, kind::Kind};
 
 /// First word of [`Control`]: "teiten" and a line feed, so that no other map is taken for ours.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"teiten\n\0");
@@ -132,28 +129,40 @@ pub struct HalfFull {
 }
 
 /// Where a packet of a key is counted densely, beside [`Block::kinds`] and [`Block::slash16`].
+/// Families are numbers, 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dense {
     /// [`Ports::cells`], by row and port.
     Port(usize, u16),
     /// [`Block::icmp`], by family and type.
-    Icmp(Family, u8),
+    Icmp(usize, u8),
     /// [`Block::protocols`], by row, family and protocol.
-    Protocol(usize, Family, u8),
+    Protocol(usize, usize, u8),
     /// Nowhere but by kind and family.
     Kind,
 }
 
+/// A bit for each kind of [`Kind::has_icmp_type`].
+const WITH_ICMP_TYPE: u32 = {
+    let (mut set, mut number) = (0, 0);
+    while number < Kind::ALL.len() {
+        set |= (Kind::ALL[number].has_icmp_type() as u32) << number;
+        number += 1;
+    }
+    set
+};
+
 impl Dense {
-    /// The dense counter of a key.
+    /// The dense counter of a key, by the number of its kind alone.
     #[inline(always)]
-    pub const fn of(key: &Key) -> Self {
-        if key.kind.has_dst_port() {
-            Self::Port(key.kind as usize, key.port)
-        } else if key.kind.has_icmp_type() {
-            Self::Icmp(key.family, (key.port >> 8) as u8)
-        } else if key.kind.has_protocol() {
-            Self::Protocol(key.kind as usize - Kind::Fragment as usize, key.family, key.port as u8)
+    pub const fn of(meta: Meta) -> Self {
+        let (kind, family) = (meta.kind(), meta.family());
+        if kind < Kind::WITH_DST_PORT {
+            Self::Port(kind, meta.port())
+        } else if WITH_ICMP_TYPE >> kind & 1 != 0 {
+            Self::Icmp(family, (meta.port() >> 8) as u8)
+        } else if kind >= Kind::Fragment as usize {
+            Self::Protocol(kind - Kind::Fragment as usize & 1, family, meta.port() as u8)
         } else {
             Self::Kind
         }
@@ -192,4 +201,33 @@ const _: () = {
     assert!(offset_of!(Control, epoch) == 48);
     assert!(SLOTS == 1 << 16, "slot_of gives 16 bits");
     assert!(Kind::ALL.len() <= KIND_ROWS);
+    assert!(Kind::Ip as usize == Kind::Fragment as usize + 1 && Kind::Ip as usize == Kind::ALL.len() - 1);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        key::Key,
+        kind::{Family, Tool},
+    };
+
+    #[test]
+    fn dense_counters_are_those_of_the_kind() {
+        for kind in Kind::ALL {
+            for family in [Family::V4, Family::V6] {
+                let key = Key { source: 1, port: 0x1234, kind, family, tool: Tool::Zmap, sensor: 253 };
+                let expected = if kind.has_dst_port() {
+                    Dense::Port(kind as usize, 0x1234)
+                } else if kind.has_icmp_type() {
+                    Dense::Icmp(family as usize, 0x12)
+                } else if kind.has_protocol() {
+                    Dense::Protocol(usize::from(kind == Kind::Ip), family as usize, 0x34)
+                } else {
+                    Dense::Kind
+                };
+                assert_eq!(Dense::of(key.meta()), expected, "{kind:?}");
+            }
+        }
+    }
+}

@@ -26,8 +26,9 @@ use sensor_common::{
 };
 use sensor_ebpf::{
     frame::{Fragmented, Linear},
-    maps::{V4_MASK, V6_MASK},
+    maps::{CONTROL, V4_MASK, V6_MASK},
     program,
+    veil::Veil,
     watch::Prefixes,
 };
 
@@ -213,7 +214,9 @@ fn write(ctx: &XdpContext, header: Header) -> Option<()> {
 #[inline(always)]
 fn verdict(ctx: &XdpContext) -> Option<(Key, u32)> {
     let masks = SourceMasks { v4: V4_MASK.load(), v6: V6_MASK.load() };
-    let linear = Linear::of_fragmented(ctx);
+    // SAFETY: the look-up found the element.
+    let veil = Veil::new(unsafe { ptr::read_volatile(&raw const (*CONTROL.get_ptr(0)?).epoch) });
+    let linear = Linear::of_fragmented(ctx, veil);
     let classified = classify(&linear, &Prefixes, &masks)
         .or_else(|_| classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks));
     match classified {

@@ -10,12 +10,15 @@ use aya_ebpf::{
 use aya_log_ebpf::warn;
 use sensor_common::{
     classify::{Counted, Verdict},
-    key::Key,
+    key::Meta,
     kind::Family,
     layout::{Block, CHUNK_RECORDS, Cell, Control, Dense, HalfFull, Ports, Slot, slot_of},
 };
 
-use crate::maps::{BLOCKS, CHUNKS, CONTROL, DROP, EVENTS, PORTS, SEED, SLICES, SPILL};
+use crate::{
+    maps::{BLOCKS, CHUNKS, CONTROL, DROP, EVENTS, PORTS, SEED, SLICES, SPILL},
+    veil::Veil,
+};
 
 /// The counters that one run of the program writes to: those of this CPU, in the live bank.
 pub struct Counters {
@@ -55,6 +58,12 @@ impl Counters {
         Some(counters)
     }
 
+    /// Hides values of this run from the verifier.
+    #[inline(always)]
+    pub fn veil(&self) -> Veil {
+        Veil::new(self.epoch)
+    }
+
     /// Counts what became of the frame, and says what to do with it.
     #[inline(always)]
     pub fn leave(&self, ctx: &XdpContext, classified: Classified) -> u32 {
@@ -63,10 +72,12 @@ impl Counters {
         // SAFETY: as above.
         let outcome = unsafe {
             match classified {
-                Some(Verdict::Packet(ref counted)) => {
-                    self.packet(ctx, counted);
+                Some(Verdict::Packet(Counted { key, bytes })) => {
+                    // From here on the verifier need not know which of many paths it came.
+                    let meta = Meta(self.veil().over(u64::from(key.meta().0)) as u32);
+                    self.packet(ctx, key.source, meta, bytes);
                     self.add(&raw mut (*outcomes).packets, 1);
-                    return if DROP.load() != 0 && !counted.key.is_neighbour_discovery() {
+                    return if DROP.load() != 0 && !meta.is_neighbour_discovery() {
                         XDP_DROP
                     } else {
                         XDP_PASS
@@ -84,36 +95,33 @@ impl Counters {
 
     /// Counts a packet densely and jointly.
     #[inline(always)]
-    fn packet(&self, ctx: &XdpContext, counted: &Counted) {
-        let Counted { key, bytes } = counted;
-        let family = key.family as usize & 1;
+    fn packet(&self, ctx: &XdpContext, source: u64, meta: Meta, bytes: u32) {
+        let family = meta.family();
         // SAFETY: block and ports come from look-ups that found them; indices are masked to their
         // dimensions, or of a type that has no larger value.
         unsafe {
             let block = self.block;
-            self.count((&raw mut (*block).kinds[key.kind as usize & 31]).cast::<Cell>().add(family), *bytes);
-            match Dense::of(key) {
+            self.count((&raw mut (*block).kinds).cast::<Cell>().add(meta.kind() << 1 | family), bytes);
+            match Dense::of(meta) {
                 Dense::Port(row, port) => {
                     let row = (&raw mut (*self.ports).cells).cast::<Cell>().add((row & 3) << 16);
-                    self.count(row.add(usize::from(port)), *bytes);
+                    self.count(row.add(usize::from(port)), bytes);
                 }
                 Dense::Icmp(family, icmp_type) => {
-                    let row = (&raw mut (*block).icmp).cast::<Cell>().add((family as usize & 1) << 8);
-                    self.count(row.add(usize::from(icmp_type)), *bytes);
+                    let row = (&raw mut (*block).icmp).cast::<Cell>().add(family << 8);
+                    self.count(row.add(usize::from(icmp_type)), bytes);
                 }
                 Dense::Protocol(row, family, protocol) => {
-                    let row = (&raw mut (*block).protocols)
-                        .cast::<Cell>()
-                        .add((row & 1) << 9 | (family as usize & 1) << 8);
-                    self.count(row.add(usize::from(protocol)), *bytes);
+                    let row = (&raw mut (*block).protocols).cast::<Cell>().add(row << 9 | family << 8);
+                    self.count(row.add(usize::from(protocol)), bytes);
                 }
                 Dense::Kind => {}
             }
-            if matches!(key.family, Family::V4) {
+            if family == Family::V4 as usize {
                 let slash16 = (&raw mut (*block).slash16).cast::<u64>();
-                self.add(slash16.add((key.source >> 16) as usize & 0xffff), 1);
+                self.add(slash16.add((source >> 16) as usize & 0xffff), 1);
             }
-            if self.shared || !self.tally(ctx, key) {
+            if self.shared || !self.tally(ctx, source, meta) {
                 self.add(&raw mut (*block).lost, 1);
             }
         }
@@ -121,8 +129,7 @@ impl Counters {
 
     /// Counts a packet under its joint key; false if its detail is lost.
     #[inline(always)]
-    fn tally(&self, ctx: &XdpContext, key: &Key) -> bool {
-        let (source, meta) = (key.source, key.meta());
+    fn tally(&self, ctx: &XdpContext, source: u64, meta: Meta) -> bool {
         // SAFETY: the block comes from a look-up that found it, the index has 16 bits.
         unsafe {
             let slot = (&raw mut (*self.block).slots)

@@ -1,6 +1,6 @@
 //! The bytes of a frame.
 
-use core::{arch::asm, ffi::c_void, ptr};
+use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{
     EbpfContext,
@@ -8,6 +8,8 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use sensor_common::classify::{Bytes, Reader};
+
+use crate::veil::Veil;
 
 /// The verifier follows offsets into a packet up to 65,535 (`MAX_PACKET_OFF`); the headers that
 /// the classifier reads end well below.
@@ -18,27 +20,28 @@ pub struct Linear {
     data: usize,
     end: usize,
     len: usize,
+    veil: Veil,
 }
 
 impl Linear {
     /// A frame that has a linear part only.
     #[inline(always)]
-    pub fn whole(ctx: &XdpContext) -> Self {
+    pub fn whole(ctx: &XdpContext, veil: Veil) -> Self {
         let (data, end) = (ctx.data(), ctx.data_end());
         let mut len = end - data;
         // Hides from the compiler where the length comes from: it would leave out the comparison
         // with `end` for the one with `len`, and only the former means something to the verifier.
         // SAFETY: moves a register to itself.
         unsafe { asm!("{len} = {len}", len = inout(reg) len) };
-        Self { data, end, len }
+        Self { data, end, len, veil }
     }
 
     /// The linear part of a frame that may go on in fragments. Linux 5.18.
     #[inline(always)]
-    pub fn of_fragmented(ctx: &XdpContext) -> Self {
+    pub fn of_fragmented(ctx: &XdpContext, veil: Veil) -> Self {
         // SAFETY: the context is the one that the kernel gave to the program.
         let len = unsafe { bpf_xdp_get_buff_len(ctx.ctx) } as usize;
-        Self { data: ctx.data(), end: ctx.data_end(), len }
+        Self { data: ctx.data(), end: ctx.data_end(), len, veil }
     }
 }
 
@@ -64,7 +67,7 @@ impl Reader for Linear {
 
     #[inline(always)]
     fn forget(&self, offset: usize) -> usize {
-        forget(offset)
+        self.veil.over(offset as u64) as usize
     }
 }
 
@@ -119,13 +122,14 @@ impl Bytes for InPlace {
 pub struct Fragmented<'a> {
     ctx: &'a XdpContext,
     len: usize,
+    veil: Veil,
 }
 
 impl<'a> Fragmented<'a> {
     /// The same frame as `linear`.
     #[inline(always)]
     pub fn new(ctx: &'a XdpContext, linear: &Linear) -> Self {
-        Self { ctx, len: linear.len }
+        Self { ctx, len: linear.forget(linear.len), veil: linear.veil }
     }
 }
 
@@ -154,22 +158,6 @@ impl Reader for Fragmented<'_> {
 
     #[inline(always)]
     fn forget(&self, offset: usize) -> usize {
-        forget(offset)
-    }
-}
-
-/// Hides an offset's range from the verifier: it follows no value that is stored byte by byte and
-/// read as a whole. Offsets have 16 bits here; one that has more is beyond any header, and what it
-/// becomes is checked against the frame's end like any other.
-#[inline(always)]
-fn forget(offset: usize) -> usize {
-    let mut stored = 0u16;
-    let bytes = (&raw mut stored).cast::<u8>();
-    let [first, second] = (offset.min(0xffff) as u16).to_ne_bytes();
-    // SAFETY: both bytes are those of `stored`.
-    unsafe {
-        ptr::write_volatile(bytes, first);
-        ptr::write_volatile(bytes.add(1), second);
-        usize::from(ptr::read_volatile(&raw const stored))
+        self.veil.over(offset as u64) as usize
     }
 }

@@ -4,6 +4,7 @@
 //! - [`watch`]: which sensor watches an address;
 //! - [`count`]: outcomes, dense counters, the two-level tally;
 //! - [`program`]: both ways through the program;
+//! - [`veil`]: hiding from the verifier what makes it walk the same way twice;
 //! - [`maps`]: the maps and the constants set when the program is loaded.
 #![no_std]
 #![feature(asm_experimental_arch)]
@@ -12,6 +13,7 @@ pub mod count;
 pub mod frame;
 pub mod maps;
 pub mod program;
+pub mod veil;
 pub mod watch;
 
 /// What the kernel reads to allow helpers that want a GPL-compatible program.

@@ -16,7 +16,7 @@ use crate::{
 pub fn fragments(ctx: &XdpContext) -> u32 {
     let Some(counters) = Counters::enter() else { return XDP_PASS };
     let masks = masks();
-    let linear = Linear::of_fragmented(ctx);
+    let linear = Linear::of_fragmented(ctx, counters.veil());
     let classified = classify(&linear, &Prefixes, &masks)
         .or_else(|_| classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks));
     counters.leave(ctx, classified.ok())
@@ -26,7 +26,7 @@ pub fn fragments(ctx: &XdpContext) -> u32 {
 #[inline(always)]
 pub fn linear(ctx: &XdpContext) -> u32 {
     let Some(counters) = Counters::enter() else { return XDP_PASS };
-    counters.leave(ctx, classify(&Linear::whole(ctx), &Prefixes, &masks()).ok())
+    counters.leave(ctx, classify(&Linear::whole(ctx, counters.veil()), &Prefixes, &masks()).ok())
 }
 
 #[inline(always)]

@@ -70,7 +70,7 @@ pub fn observed(verdict: &Verdict) -> (Expected, Xdp) {
                 sensor: key.sensor,
                 bytes: counted.bytes,
             };
-            let verdict = if key.is_neighbour_discovery() { Xdp::Pass } else { Xdp::Drop };
+            let verdict = if key.meta().is_neighbour_discovery() { Xdp::Pass } else { Xdp::Drop };
             (Expected::Packet(packet), verdict)
         }
     }

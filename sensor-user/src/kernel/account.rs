@@ -174,13 +174,13 @@ impl Books {
                 None => overdrawn += packets,
             };
             take(&mut rest[key.kind as usize][key.family as usize]);
-            match Dense::of(&key) {
+            match Dense::of(slot.meta) {
                 Dense::Port(row, port) => take(&mut self.ports[row << 16 | usize::from(port)]),
                 Dense::Icmp(family, icmp_type) => {
-                    take(&mut self.icmp[(family as usize) << 8 | usize::from(icmp_type)]);
+                    take(&mut self.icmp[family << 8 | usize::from(icmp_type)]);
                 }
                 Dense::Protocol(row, family, protocol) => {
-                    take(&mut self.protocols[row << 9 | (family as usize) << 8 | usize::from(protocol)]);
+                    take(&mut self.protocols[row << 9 | family << 8 | usize::from(protocol)]);
                 }
                 Dense::Kind => {}
             }
@@ -279,13 +279,13 @@ mod tests {
             self.block.outcomes.runs += more;
             self.block.outcomes.packets += more;
             self.block.kinds[kind as usize][family as usize].packets += more;
-            match Dense::of(&key) {
+            match Dense::of(key.meta()) {
                 Dense::Port(row, port) => self.ports.cells[row][usize::from(port)].packets += more,
                 Dense::Icmp(family, icmp_type) => {
-                    self.block.icmp[family as usize][usize::from(icmp_type)].packets += more;
+                    self.block.icmp[family][usize::from(icmp_type)].packets += more;
                 }
                 Dense::Protocol(row, family, protocol) => {
-                    self.block.protocols[row][family as usize][usize::from(protocol)].packets += more;
+                    self.block.protocols[row][family][usize::from(protocol)].packets += more;
                 }
                 Dense::Kind => {}
             }
