@@ -162,7 +162,7 @@ impl Dense {
         } else if WITH_ICMP_TYPE >> kind & 1 != 0 {
             Self::Icmp(family, (meta.port() >> 8) as u8)
         } else if kind >= Kind::Fragment as usize {
-            Self::Protocol(kind - Kind::Fragment as usize & 1, family, meta.port() as u8)
+            Self::Protocol((kind - Kind::Fragment as usize) & 1, family, meta.port() as u8)
         } else {
             Self::Kind
         }

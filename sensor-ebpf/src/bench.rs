@@ -20,16 +20,11 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap},
     programs::XdpContext,
 };
-use sensor_common::{
-    classify::{SourceMasks, Verdict, classify},
-    key::Key,
-};
 use sensor_ebpf::{
-    frame::{Fragmented, Linear},
-    maps::{CONTROL, V4_MASK, V6_MASK},
+    count::{Classified, Outcome},
+    maps::CONTROL,
     program,
     veil::Veil,
-    watch::Prefixes,
 };
 
 /// Headers of the table.
@@ -99,9 +94,9 @@ pub fn parse(ctx: XdpContext) -> u32 {
     if next(&ctx).is_none() {
         return XDP_ABORTED;
     }
-    match verdict(&ctx) {
+    match key(&ctx) {
         // Never true, but the compiler cannot know and has to work out all of it.
-        Some((key, bytes)) if key.source + u64::from(key.meta().0) + u64::from(bytes) == u64::MAX => XDP_DROP,
+        Some((packed, bytes)) if packed == [u32::MAX; 3] && bytes == u32::MAX => XDP_DROP,
         _ => XDP_PASS,
     }
 }
@@ -124,8 +119,7 @@ pub fn hash(ctx: XdpContext) -> u32 {
     if next(&ctx).is_none() {
         return XDP_ABORTED;
     }
-    if let Some((key, _)) = verdict(&ctx) {
-        let packed = pack(&key);
+    if let Some((packed, _)) = key(&ctx) {
         if let Some(count) = HASH.get_ptr_mut(packed) {
             // SAFETY: the look-up found the element.
             unsafe { increment(count) };
@@ -142,8 +136,7 @@ pub fn lru(ctx: XdpContext) -> u32 {
     if next(&ctx).is_none() {
         return XDP_ABORTED;
     }
-    if let Some((key, _)) = verdict(&ctx) {
-        let packed = pack(&key);
+    if let Some((packed, _)) = key(&ctx) {
         if let Some(count) = LRU.get_ptr_mut(packed) {
             // SAFETY: the look-up found the element.
             unsafe { increment(count) };
@@ -210,24 +203,13 @@ fn write(ctx: &XdpContext, header: Header) -> Option<()> {
     Some(())
 }
 
-/// The key and bytes of a packet that would be counted.
+/// The packed key and the bytes of a packet that would be counted.
 #[inline(always)]
-fn verdict(ctx: &XdpContext) -> Option<(Key, u32)> {
-    let masks = SourceMasks { v4: V4_MASK.load(), v6: V6_MASK.load() };
+fn key(ctx: &XdpContext) -> Option<(Packed, u32)> {
     // SAFETY: the look-up found the element.
     let veil = Veil::new(unsafe { ptr::read_volatile(&raw const (*CONTROL.get_ptr(0)?).epoch) });
-    let linear = Linear::of_fragmented(ctx, veil);
-    let classified = classify(&linear, &Prefixes, &masks)
-        .or_else(|_| classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks));
-    match classified {
-        Ok(Verdict::Packet(counted)) => Some((counted.key, counted.bytes)),
-        _ => None,
-    }
-}
-
-#[inline(always)]
-fn pack(key: &Key) -> Packed {
-    [key.source as u32, (key.source >> 32) as u32, key.meta().0]
+    let Classified { outcome, source, meta, bytes } = program::classify_fragments(ctx, veil);
+    (outcome == Outcome::Packet).then_some(([source as u32, (source >> 32) as u32, meta.0], bytes))
 }
 
 /// Adds 1 as a map that all CPUs share wants it.

@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use aya_log_ebpf::warn;
 use sensor_common::{
-    classify::{Counted, Verdict},
+    classify::{Counted, OutOfReach, Verdict},
     key::Meta,
     kind::Family,
     layout::{Block, CHUNK_RECORDS, Cell, Control, Dense, HalfFull, Ports, Slot, slot_of},
@@ -30,8 +30,47 @@ pub struct Counters {
     shared: bool,
 }
 
-/// What the classifier made of a frame, or `None` where it could not read what it had to.
-pub type Classified = Option<Verdict>;
+/// What became of a frame, in plain fields that are all set whatever it was: the fields of an enum
+/// that a variant lacks may end up in a register that was never written, which the verifier refuses
+/// to see copied.
+#[derive(Clone, Copy)]
+pub struct Classified {
+    pub outcome: Outcome,
+    /// Of a packet; 0 for all others, as are the next two.
+    pub source: u64,
+    pub meta: Meta,
+    pub bytes: u32,
+}
+
+/// How a frame ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Outcome {
+    NonIp,
+    Malformed,
+    Unwatched,
+    Local,
+    Packet,
+    /// The reader did not reach far enough.
+    OutOfReach,
+}
+
+impl Classified {
+    #[inline(always)]
+    pub fn new(result: Result<Verdict, OutOfReach>) -> Self {
+        let outcome = match result {
+            Ok(Verdict::Packet(Counted { key, bytes })) => {
+                return Self { outcome: Outcome::Packet, source: key.source, meta: key.meta(), bytes };
+            }
+            Ok(Verdict::NonIp) => Outcome::NonIp,
+            Ok(Verdict::Malformed) => Outcome::Malformed,
+            Ok(Verdict::Unwatched) => Outcome::Unwatched,
+            Ok(Verdict::Local) => Outcome::Local,
+            Err(OutOfReach) => Outcome::OutOfReach,
+        };
+        Self { outcome, source: 0, meta: Meta(0), bytes: 0 }
+    }
+}
 
 impl Counters {
     /// Finds the counters, and counts the run. `None` if they are not there, which is counted as
@@ -66,16 +105,16 @@ impl Counters {
 
     /// Counts what became of the frame, and says what to do with it.
     #[inline(always)]
-    pub fn leave(&self, ctx: &XdpContext, classified: Classified) -> u32 {
+    pub fn leave(&self, ctx: &XdpContext, classified: &Classified) -> u32 {
         // SAFETY: the block comes from a look-up that found it, for all of this run.
         let outcomes = unsafe { &raw mut (*self.block).outcomes };
         // SAFETY: as above.
         let outcome = unsafe {
-            match classified {
-                Some(Verdict::Packet(Counted { key, bytes })) => {
+            match classified.outcome {
+                Outcome::Packet => {
                     // From here on the verifier need not know which of many paths it came.
-                    let meta = Meta(self.veil().over(u64::from(key.meta().0)) as u32);
-                    self.packet(ctx, key.source, meta, bytes);
+                    let meta = Meta(self.veil().over(u64::from(classified.meta.0)) as u32);
+                    self.packet(ctx, classified.source, meta, classified.bytes);
                     self.add(&raw mut (*outcomes).packets, 1);
                     return if DROP.load() != 0 && !meta.is_neighbour_discovery() {
                         XDP_DROP
@@ -83,10 +122,10 @@ impl Counters {
                         XDP_PASS
                     };
                 }
-                Some(Verdict::NonIp) => &raw mut (*outcomes).non_ip,
-                Some(Verdict::Malformed) | None => &raw mut (*outcomes).malformed,
-                Some(Verdict::Unwatched) => &raw mut (*outcomes).unwatched,
-                Some(Verdict::Local) => &raw mut (*outcomes).local,
+                Outcome::NonIp => &raw mut (*outcomes).non_ip,
+                Outcome::Malformed | Outcome::OutOfReach => &raw mut (*outcomes).malformed,
+                Outcome::Unwatched => &raw mut (*outcomes).unwatched,
+                Outcome::Local => &raw mut (*outcomes).local,
             }
         };
         self.add(outcome, 1);

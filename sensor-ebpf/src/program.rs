@@ -4,29 +4,39 @@ use aya_ebpf::{bindings::xdp_action::XDP_PASS, programs::XdpContext};
 use sensor_common::classify::{SourceMasks, classify};
 
 use crate::{
-    count::Counters,
+    count::{Classified, Counters, Outcome},
     frame::{Fragmented, Linear},
     maps::{V4_MASK, V6_MASK},
+    veil::Veil,
     watch::Prefixes,
 };
 
-/// For frames that may consist of several buffers: the linear part first, which nearly always is
-/// enough, else all of it through a helper. Linux 5.18.
+/// For frames that may consist of several buffers. Linux 5.18.
 #[inline(always)]
 pub fn fragments(ctx: &XdpContext) -> u32 {
     let Some(counters) = Counters::enter() else { return XDP_PASS };
-    let masks = masks();
-    let linear = Linear::of_fragmented(ctx, counters.veil());
-    let classified = classify(&linear, &Prefixes, &masks)
-        .or_else(|_| classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks));
-    counters.leave(ctx, classified.ok())
+    counters.leave(ctx, &classify_fragments(ctx, counters.veil()))
 }
 
 /// For frames of one buffer, on kernels before 5.18.
 #[inline(always)]
 pub fn linear(ctx: &XdpContext) -> u32 {
     let Some(counters) = Counters::enter() else { return XDP_PASS };
-    counters.leave(ctx, classify(&Linear::whole(ctx, counters.veil()), &Prefixes, &masks()).ok())
+    let linear = Linear::whole(ctx, counters.veil());
+    counters.leave(ctx, &Classified::new(classify(&linear, &Prefixes, &masks())))
+}
+
+/// Classifies a frame by its linear part, which nearly always is enough, else by all of it through a
+/// helper.
+#[inline(always)]
+pub fn classify_fragments(ctx: &XdpContext, veil: Veil) -> Classified {
+    let masks = masks();
+    let linear = Linear::of_fragmented(ctx, veil);
+    let classified = Classified::new(classify(&linear, &Prefixes, &masks));
+    if classified.outcome != Outcome::OutOfReach {
+        return classified;
+    }
+    Classified::new(classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks))
 }
 
 #[inline(always)]

@@ -110,7 +110,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
     let mut player = Player::start(traffic, args.rate, move |frames| socket.send(frames));
     let mut sent = 0;
     let counted = watch
-        .run_until(async {
+        .run(async {
             tokio::select! {
                 () = signalled => {}
                 () = sleep(args.how_long) => {}

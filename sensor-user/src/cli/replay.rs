@@ -33,8 +33,8 @@ use super::{
 
 /// Threads that run frames through the program; more would wait for the reader.
 const MOST_WORKERS: usize = 8;
-/// Chunks of the spill log: half of them have room for all batches that may be under way when it is
-/// found to be half full, so that nothing is lost.
+/// Chunks of the spill log, beside those of the CPUs: half of them have room for all batches that may
+/// be under way when it is found to be half full, so that nothing is lost.
 const LEAST_CHUNKS: u32 = 32;
 const _: () = assert!(LEAST_CHUNKS as usize / 2 * CHUNK_RECORDS >= 3 * MOST_WORKERS * Batch::MOST);
 
@@ -97,7 +97,8 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         drop: false,
         v4_prefix: args.sensors.v4_prefix,
         v6_prefix: args.sensors.v6_prefix,
-        sizes: Sizes { chunks: sizes.chunks.max(LEAST_CHUNKS), ..sizes },
+        // A CPU takes a whole chunk for its first record.
+        sizes: Sizes { chunks: sizes.chunks.max(LEAST_CHUNKS + 2 * sizes.slices), ..sizes },
     };
     let (program, banks) = program::load(&settings)?;
     let by_time = args.by.contains(&Dimension::Time);

@@ -32,7 +32,7 @@ use crate::{
 
 use super::{
     options::{GeoArgs, MemoryArgs, SensorArgs, interval},
-    watch::{Messages, Output, Watch, is_terminal, start_log},
+    watch::{Messages, Output, Watch, is_terminal, signalled, start_log},
 };
 
 /// Options of `run`.
@@ -167,7 +167,13 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
             chosen[0].name, chosen[0].name
         );
     }
-    shown.watch(program, banks, links, sensors, &args.sensors, &args.live).run().await?;
+    let watch = shown.watch(program, banks, links, sensors, &args.sensors, &args.live);
+    watch
+        .run(async {
+            signalled.await;
+            Ok(())
+        })
+        .await?;
     Ok(ExitCode::SUCCESS)
 }
 

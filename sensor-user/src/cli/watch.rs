@@ -89,20 +89,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Counts until a signal asks for the end; then detaches, and takes out the rest. Returns all that
-    /// was counted.
-    pub async fn run(self) -> Result<Totals> {
-        let end = signalled()?;
-        self.run_until(async {
-            end.await;
-            Ok(())
-        })
-        .await
-    }
-
-    /// The same, until something else asks for the end: an error of its is returned when all has been
-    /// taken out.
-    pub async fn run_until(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
+    /// Counts until `end` comes; then detaches, and takes out the rest. Returns all that was counted,
+    /// or the error that the end came with.
+    pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
         let Self { mut program, banks, links, live, geo, header, output, metrics, interval: every } = self;
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
