@@ -158,6 +158,8 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         warn!("this kernel is older than 5.18: frames of several buffers (jumbo frames) are not accepted");
     }
     let mode = args.mode.unwrap_or(if args.iface.is_empty() { ModeArg::Generic } else { ModeArg::Auto });
+    // From the moment on at which something is attached, the end is an orderly one.
+    let signalled = signalled()?;
     let links =
         chosen.iter().map(|interface| attach_in(&program, interface, mode)).collect::<Result<Vec<_>>>()?;
     if args.iface.is_empty() {
