@@ -34,8 +34,14 @@ pub trait Reader {
     /// Bytes that were read.
     type Bytes<const N: usize>: Bytes;
 
-    /// Length of the frame in bytes, which may be more than [`Reader::read`] reaches.
+    /// Length of the frame in bytes, which may be more than [`Reader::read`] reaches. Asked only
+    /// where the verdict hangs on it.
     fn len(&self) -> usize;
+
+    /// A length that the frame is known to have at least, for readers that have to ask for all of it.
+    fn at_least(&self) -> usize {
+        0
+    }
 
     /// The `N` bytes from `offset` on; `None` if they are not all within reach.
     fn read<const N: usize>(&self, offset: usize) -> Option<Self::Bytes<N>>;
@@ -188,6 +194,26 @@ enum Stop {
     OutOfReach,
 }
 
+/// The `N` bytes from `offset` on, which must lie within the frame.
+#[inline(always)]
+fn outer<const N: usize, R>(frame: &R, offset: usize) -> Result<R::Bytes<N>, Stop>
+where
+    R: Reader + ?Sized,
+{
+    frame
+        .read(offset)
+        .ok_or_else(|| if is_within(frame, offset + N) { Stop::OutOfReach } else { Stop::Malformed })
+}
+
+/// Whether the frame has bytes up to `end`.
+#[inline(always)]
+fn is_within<R>(frame: &R, end: usize) -> bool
+where
+    R: Reader + ?Sized,
+{
+    end <= frame.at_least() || end <= frame.len()
+}
+
 /// The `N` bytes from `offset` on, which must end at or before `end`.
 #[inline(always)]
 fn take<const N: usize, R>(frame: &R, offset: usize, end: usize) -> Result<R::Bytes<N>, Stop>
@@ -227,15 +253,14 @@ where
     R: Reader + ?Sized,
     W: Watch,
 {
-    let len = frame.len();
     let mut offset = 14;
-    let mut ethertype = take::<2, R>(frame, offset - 2, len)?.u16::<0>();
+    let mut ethertype = outer::<2, R>(frame, offset - 2)?.u16::<0>();
     for _ in 0..MAX_VLAN_TAGS {
         if !is_vlan(ethertype) {
             break;
         }
         offset += 4;
-        ethertype = take::<2, R>(frame, offset - 2, len)?.u16::<0>();
+        ethertype = outer::<2, R>(frame, offset - 2)?.u16::<0>();
     }
     let offset = frame.forget(offset);
     match ethertype {
@@ -257,13 +282,12 @@ where
     R: Reader + ?Sized,
     W: Watch,
 {
-    let len = frame.len();
-    let header = take::<20, R>(frame, start, len)?;
+    let header = outer::<20, R>(frame, start)?;
     let header_len = usize::from(header.u8::<0>() & 0x0f) * 4;
     let total_len = usize::from(header.u16::<2>());
     if header.u8::<0>() >> 4 != 4
         || header_len < 20
-        || start + header_len > len
+        || !is_within(frame, start + header_len)
         || (total_len != 0 && total_len < header_len)
     {
         return Err(Stop::Malformed);
@@ -276,7 +300,7 @@ where
     if source == 0 || source >> 16 == 0xa9fe || destination >> 28 == 0xe || destination == u32::MAX {
         return Ok(Verdict::Local);
     }
-    let (end, bytes) = extent(start, total_len, len);
+    let (end, bytes) = extent(frame, start, total_len);
     let packet = Packet {
         family: Family::V4,
         source: u64::from(source),
@@ -302,8 +326,7 @@ where
     R: Reader + ?Sized,
     W: Watch,
 {
-    let len = frame.len();
-    let header = take::<40, R>(frame, start, len)?;
+    let header = outer::<40, R>(frame, start)?;
     if header.u8::<0>() >> 4 != 6 {
         return Err(Stop::Malformed);
     }
@@ -319,7 +342,7 @@ where
     }
     let payload_len = usize::from(header.u16::<4>());
     let total_len = if payload_len == 0 { 0 } else { payload_len + 40 };
-    let (end, bytes) = extent(start, total_len, len);
+    let (end, bytes) = extent(frame, start, total_len);
     let packet = Packet { family: Family::V6, source, destination, identification: 0, sensor, bytes };
     let mut protocol = header.u8::<6>();
     let next = extensions(frame, &mut protocol, start + 40, end)?;
@@ -329,13 +352,17 @@ where
 /// Where the IP packet at `start` ends in the frame, and its length in bytes. `total_len` 0 stands
 /// for the frame's.
 #[inline(always)]
-fn extent(start: usize, total_len: usize, frame_len: usize) -> (usize, u32) {
+fn extent<R>(frame: &R, start: usize, total_len: usize) -> (usize, u32)
+where
+    R: Reader + ?Sized,
+{
     if total_len == 0 {
-        (frame_len, (frame_len - start) as u32)
-    } else if start + total_len < frame_len {
+        let end = frame.len();
+        (end, (end - start) as u32)
+    } else if is_within(frame, start + total_len) {
         (start + total_len, total_len as u32)
     } else {
-        (frame_len, total_len as u32)
+        (frame.len(), total_len as u32)
     }
 }
 

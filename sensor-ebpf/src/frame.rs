@@ -16,40 +16,58 @@ use crate::veil::Veil;
 const MAX_OFFSET: usize = 0xff00;
 
 /// The linear part of a frame, read directly.
-pub struct Linear {
+pub struct Linear<'a> {
+    ctx: &'a XdpContext,
     data: usize,
     end: usize,
     len: usize,
+    /// Whether the frame may go on in fragments.
+    goes_on: bool,
     veil: Veil,
 }
 
-impl Linear {
+impl<'a> Linear<'a> {
     /// A frame that has a linear part only.
     #[inline(always)]
-    pub fn whole(ctx: &XdpContext, veil: Veil) -> Self {
+    pub fn whole(ctx: &'a XdpContext, veil: Veil) -> Self {
+        Self::new(ctx, false, veil)
+    }
+
+    /// The linear part of a frame that may go on in fragments. Linux 5.18.
+    #[inline(always)]
+    pub fn of_fragmented(ctx: &'a XdpContext, veil: Veil) -> Self {
+        Self::new(ctx, true, veil)
+    }
+
+    #[inline(always)]
+    fn new(ctx: &'a XdpContext, goes_on: bool, veil: Veil) -> Self {
         let (data, end) = (ctx.data(), ctx.data_end());
         let mut len = end - data;
         // Hides from the compiler where the length comes from: it would leave out the comparison
         // with `end` for the one with `len`, and only the former means something to the verifier.
         // SAFETY: moves a register to itself.
         unsafe { asm!("{len} = {len}", len = inout(reg) len) };
-        Self { data, end, len, veil }
-    }
-
-    /// The linear part of a frame that may go on in fragments. Linux 5.18.
-    #[inline(always)]
-    pub fn of_fragmented(ctx: &XdpContext, veil: Veil) -> Self {
-        // SAFETY: the context is the one that the kernel gave to the program.
-        let len = unsafe { bpf_xdp_get_buff_len(ctx.ctx) } as usize;
-        Self { data: ctx.data(), end: ctx.data_end(), len, veil }
+        Self { ctx, data, end, len, goes_on, veil }
     }
 }
 
-impl Reader for Linear {
+/// Length of a frame with its fragments. Linux 5.18.
+#[inline(always)]
+fn whole_length(ctx: &XdpContext) -> usize {
+    // SAFETY: the context is the one that the kernel gave to the program.
+    unsafe { bpf_xdp_get_buff_len(ctx.ctx) as usize }
+}
+
+impl Reader for Linear<'_> {
     type Bytes<const N: usize> = InPlace;
 
     #[inline(always)]
     fn len(&self) -> usize {
+        if self.goes_on { whole_length(self.ctx) } else { self.len }
+    }
+
+    #[inline(always)]
+    fn at_least(&self) -> usize {
         self.len
     }
 
@@ -126,10 +144,10 @@ pub struct Fragmented<'a> {
 }
 
 impl<'a> Fragmented<'a> {
-    /// The same frame as `linear`.
+    /// The frame of this run.
     #[inline(always)]
-    pub fn new(ctx: &'a XdpContext, linear: &Linear) -> Self {
-        Self { ctx, len: linear.forget(linear.len), veil: linear.veil }
+    pub fn new(ctx: &'a XdpContext, veil: Veil) -> Self {
+        Self { ctx, len: whole_length(ctx), veil }
     }
 }
 

@@ -31,12 +31,11 @@ pub fn linear(ctx: &XdpContext) -> u32 {
 #[inline(always)]
 pub fn classify_fragments(ctx: &XdpContext, veil: Veil) -> Classified {
     let masks = masks();
-    let linear = Linear::of_fragmented(ctx, veil);
-    let classified = Classified::new(classify(&linear, &Prefixes, &masks));
+    let classified = Classified::new(classify(&Linear::of_fragmented(ctx, veil), &Prefixes, &masks));
     if classified.outcome != Outcome::OutOfReach {
         return classified;
     }
-    Classified::new(classify(&Fragmented::new(ctx, &linear), &Prefixes, &masks))
+    Classified::new(classify(&Fragmented::new(ctx, veil), &Prefixes, &masks))
 }
 
 #[inline(always)]
