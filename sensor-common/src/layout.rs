@@ -5,7 +5,10 @@
 //! slice, after those of the CPUs, is shared by CPUs that have none of their own and is written
 //! with atomic adds only.
 
-use core::mem::{align_of, offset_of, size_of};
+use core::{
+    mem::{align_of, offset_of, size_of},
+    ops::AddAssign,
+};
 
 use crate::{key::Meta, kind::Kind};
 
@@ -77,6 +80,24 @@ pub struct Outcomes {
     pub unwatched: u64,
     pub local: u64,
     pub packets: u64,
+}
+
+impl AddAssign for Cell {
+    fn add_assign(&mut self, more: Self) {
+        self.packets += more.packets;
+        self.bytes += more.bytes;
+    }
+}
+
+impl AddAssign for Outcomes {
+    fn add_assign(&mut self, more: Self) {
+        self.runs += more.runs;
+        self.non_ip += more.non_ip;
+        self.malformed += more.malformed;
+        self.unwatched += more.unwatched;
+        self.local += more.local;
+        self.packets += more.packets;
+    }
 }
 
 /// A chunk of the spill log: records in order; the first empty one ends it.

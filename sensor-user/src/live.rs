@@ -80,20 +80,13 @@ impl Totals {
 
     /// Adds what was counted in another span.
     pub fn add(&mut self, other: &Self) {
-        let (sum, more) = (&mut self.outcomes, &other.outcomes);
-        sum.runs += more.runs;
-        sum.non_ip += more.non_ip;
-        sum.malformed += more.malformed;
-        sum.unwatched += more.unwatched;
-        sum.local += more.local;
-        sum.packets += more.packets;
+        self.outcomes += other.outcomes;
         self.lost += other.lost;
         self.uncounted += other.uncounted;
         self.spilled += other.spilled;
         self.mismatches += other.mismatches;
         for (sum, more) in self.kinds.as_flattened_mut().iter_mut().zip(other.kinds.as_flattened()) {
-            sum.packets += more.packets;
-            sum.bytes += more.bytes;
+            *sum += *more;
         }
         for (&key, packets) in &other.classes {
             *self.classes.entry(key).or_default() += packets;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sensor_common::classify::{SourceMasks, Verdict, Watch, classify};
+use sensor_common::classify::{Reader, SourceMasks, Verdict, Watch, classify};
 
 use crate::rules::{Expected, Packet, WATCHED, Xdp, prefix};
 
@@ -89,4 +89,26 @@ pub fn classified(frame: &[u8], masks: &SourceMasks) -> (Expected, Xdp) {
 /// A frame in hexadecimal digits.
 pub fn hex(frame: &[u8]) -> String {
     frame.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reaches only the first bytes of a frame, as XDP reaches the linear part of a packet.
+pub struct Reaching<'a> {
+    pub frame: &'a [u8],
+    pub reach: usize,
+}
+
+impl Reader for Reaching<'_> {
+    type Bytes<const N: usize> = [u8; N];
+
+    fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn at_least(&self) -> usize {
+        self.reach
+    }
+
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.frame[..self.reach].get(offset..)?.first_chunk().copied()
+    }
 }

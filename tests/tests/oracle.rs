@@ -11,11 +11,12 @@ use etherparse::{
     Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, SingleVlanSlice, TcpHeaderSlice, UdpHeaderSlice, icmpv4, icmpv6,
 };
 use sensor_common::{
-    classify::{Reader, SourceMasks, Verdict, Watch, classify},
+    classify::{SourceMasks, Verdict, Watch, classify},
     kind::{Family, Kind, Tool},
 };
 use teiten_tests::{
     frames::*,
+    host::Reaching,
     rules::{Expected, Packet},
 };
 
@@ -600,24 +601,6 @@ fn generated(seed: u64, index: u64) -> Vec<u8> {
 }
 
 // The comparison.
-
-/// Reaches only the first bytes of a frame.
-struct Reaching<'a> {
-    frame: &'a [u8],
-    reach: usize,
-}
-
-impl Reader for Reaching<'_> {
-    type Bytes<const N: usize> = [u8; N];
-
-    fn len(&self) -> usize {
-        self.frame.len()
-    }
-
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.frame[..self.reach].get(offset..)?.first_chunk().copied()
-    }
-}
 
 fn observed(verdict: Verdict) -> Expected {
     match verdict {

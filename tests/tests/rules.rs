@@ -3,12 +3,12 @@
 use std::{collections::HashSet, net::Ipv6Addr};
 
 use sensor_common::{
-    classify::{Reader, SourceMasks, classify},
+    classify::{SourceMasks, classify},
     kind::{Kind, Tool},
 };
 use teiten_tests::{
     frames::{ARP, GRE, Ipv4, Ipv6, TCP, Tcp, UDP, Udp, ethernet},
-    host::{Prefixes, classified, hex},
+    host::{Prefixes, Reaching, classified, hex},
     rules::{Case, Expected, REPLY_PORTS, SourceBits, cases, cases_cut},
 };
 
@@ -111,25 +111,6 @@ fn zmap_has_one_identification() {
             panic!("{}", hex(&frame))
         };
         assert_eq!(packet.tool, expected, "identification {id}");
-    }
-}
-
-/// Reaches only the first bytes of a frame, like XDP the linear part of a packet.
-struct Reaching<'a> {
-    frame: &'a [u8],
-    reach: usize,
-}
-
-impl Reader for Reaching<'_> {
-    type Bytes<const N: usize> = [u8; N];
-
-    fn len(&self) -> usize {
-        self.frame.len()
-    }
-
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let end = offset.checked_add(N)?;
-        self.frame.get(..self.reach)?.get(offset..end)?.try_into().ok()
     }
 }
 

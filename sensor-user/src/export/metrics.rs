@@ -15,6 +15,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use sensor_common::layout::Outcomes;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -133,7 +134,7 @@ impl Metrics {
         let start = Gauge::<i64>::default();
         start.set(started);
         r.register("start_time_seconds", "When counting began, in seconds since 1970", start);
-        for outcome in ["packets", "non_ip", "malformed", "unwatched", "local"] {
+        for (outcome, _) in by_outcome(&Outcomes::default()) {
             drop(metrics.frames.get_or_create(&vec![("outcome", outcome.to_owned())]));
         }
         Self { registry, ..metrics }
@@ -159,14 +160,7 @@ impl Metrics {
     /// Takes in an interval. `since_start` includes it.
     pub fn closed(&mut self, interval: &Interval, since_start: &Totals) {
         let totals = &interval.totals;
-        let outcomes = &totals.outcomes;
-        for (outcome, count) in [
-            ("packets", outcomes.packets),
-            ("non_ip", outcomes.non_ip),
-            ("malformed", outcomes.malformed),
-            ("unwatched", outcomes.unwatched),
-            ("local", outcomes.local),
-        ] {
+        for (outcome, count) in by_outcome(&totals.outcomes) {
             self.frames.get_or_create(&vec![("outcome", outcome.to_owned())]).inc_by(count);
         }
         for ((class, kind), packets) in &totals.classes {
@@ -222,6 +216,17 @@ impl Metrics {
         text::encode(&mut exposition, &self.registry)?;
         Ok(if open_metrics { exposition } else { classic(&exposition) })
     }
+}
+
+/// Outcomes by the names of their label.
+fn by_outcome(outcomes: &Outcomes) -> [(&'static str, u64); 5] {
+    [
+        ("packets", outcomes.packets),
+        ("non_ip", outcomes.non_ip),
+        ("malformed", outcomes.malformed),
+        ("unwatched", outcomes.unwatched),
+        ("local", outcomes.local),
+    ]
 }
 
 /// OpenMetrics as Prometheus' text format 0.0.4, where a counter is named as its samples are, and

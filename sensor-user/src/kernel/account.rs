@@ -118,17 +118,10 @@ impl Books {
         }
         for (sums, cells) in self.kinds.iter_mut().zip(&block.kinds) {
             for (sum, cell) in sums.iter_mut().zip(cells) {
-                sum.packets += cell.packets;
-                sum.bytes += cell.bytes;
+                *sum += *cell;
             }
         }
-        let (sum, one) = (&mut self.outcomes, &block.outcomes);
-        sum.runs += one.runs;
-        sum.non_ip += one.non_ip;
-        sum.malformed += one.malformed;
-        sum.unwatched += one.unwatched;
-        sum.local += one.local;
-        sum.packets += one.packets;
+        self.outcomes += block.outcomes;
         self.lost += block.lost;
     }
 
