@@ -17,6 +17,7 @@ use sensor_common::{
 use teiten_tests::{
     frames::*,
     host::Reaching,
+    random,
     rules::{Expected, Packet},
 };
 
@@ -347,21 +348,21 @@ fn message<'a>(
 
 // The generator.
 
-/// SplitMix64.
-struct Random(u64);
+/// Numbers, and what frames want of them.
+struct Random(random::Random);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(random::Random(seed))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        self.0.draw()
     }
 
     /// Below `end`.
     fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        self.0.below(end)
     }
 
     fn one_in(&mut self, of: usize) -> bool {
@@ -377,7 +378,7 @@ impl Random {
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.byte()).collect()
+        self.0.bytes(len)
     }
 
     fn port(&mut self) -> u16 {
@@ -560,7 +561,7 @@ fn quotation(random: &mut Random, depth: usize, packet: impl FnOnce(&mut Random)
 
 /// The frame of this index.
 fn generated(seed: u64, index: u64) -> Vec<u8> {
-    let random = &mut Random(seed ^ index.wrapping_mul(0xd134_2543_de82_ef95));
+    let random = &mut Random::new(seed ^ index.wrapping_mul(0xd134_2543_de82_ef95));
     random.next();
     if random.one_in(20) {
         let len = random.below(120);

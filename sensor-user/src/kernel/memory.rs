@@ -7,6 +7,8 @@ use std::{
     ptr::{self, NonNull},
 };
 
+use super::features::page_size;
+
 /// All elements of a `BPF_F_MMAPABLE` array, mapped for reading and writing.
 pub struct Elements<T> {
     start: NonNull<T>,
@@ -22,9 +24,7 @@ impl<T> Elements<T> {
     /// Maps an array of `count` elements whose value is a `T`. The caller has checked the sizes.
     pub fn map(array: BorrowedFd<'_>, count: usize) -> io::Result<Self> {
         const { assert!(size_of::<T>().is_multiple_of(8)) };
-        // SAFETY: no preconditions.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let length = (size_of::<T>() * count).next_multiple_of(page);
+        let length = (size_of::<T>() * count).next_multiple_of(page_size() as usize);
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let start = unsafe {
             libc::mmap(

@@ -1,5 +1,7 @@
 //! Which keys the packets of a benchmark have, in which order: the same from run to run.
 
+use teiten_tests::random::{Random, mix};
+
 /// Headers of the table that packets take theirs from, in turn. As in the BPF object.
 pub const HEADERS: usize = 1 << 22;
 
@@ -83,41 +85,20 @@ impl KeySet {
                 let mut table: Vec<Header> =
                     (0..HEADERS).map(|index| Header::of((index % self.keys) as u32, self.ports)).collect();
                 for last in (1..table.len()).rev() {
-                    table.swap(last, random.below(last as u64 + 1) as usize);
+                    table.swap(last, below(&mut random, last as u64 + 1) as usize);
                 }
                 table
             }
-            Draw::Zipf => {
-                (0..HEADERS).map(|_| Header::of(random.zipf(self.keys) as u32 - 1, self.ports)).collect()
-            }
+            Draw::Zipf => (0..HEADERS)
+                .map(|_| Header::of(rank(random.draw(), self.keys) as u32 - 1, self.ports))
+                .collect(),
         }
     }
 }
 
-/// SplitMix64: small, seeded, good enough for keys.
-pub struct Random(u64);
-
-impl Random {
-    /// Numbers that are the same for the same seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number, uniform over all 64 bits.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// A number below `bound`.
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-
-    /// A rank from 1 to `ranks`.
-    fn zipf(&mut self, ranks: usize) -> usize {
-        rank(self.next(), ranks)
-    }
+/// A number below `bound`.
+fn below(random: &mut Random, bound: u64) -> u64 {
+    ((u128::from(random.draw()) * u128::from(bound)) >> 64) as u64
 }
 
 /// A rank from 1 to `ranks` by a uniform number: r with probability ln(1 + 1/r) / ln(1 + ranks), which
@@ -125,12 +106,6 @@ impl Random {
 fn rank(number: u64, ranks: usize) -> usize {
     let unit = (number >> 11) as f64 / (1u64 << 53) as f64;
     ((ranks as f64 + 1.0).powf(unit) as usize).clamp(1, ranks)
-}
-
-const fn mix(number: u64) -> u64 {
-    let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
 
 #[cfg(test)]
@@ -164,7 +139,7 @@ mod tests {
         let mut random = Random(1);
         let mut first = 0;
         for _ in 0..100_000 {
-            let rank = random.zipf(1 << 20);
+            let rank = rank(random.draw(), 1 << 20);
             assert!((1..=1 << 20).contains(&rank));
             first += u32::from(rank == 1);
         }

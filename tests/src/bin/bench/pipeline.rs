@@ -21,11 +21,10 @@ use teiten::{
     live::Live,
     model::{Dimension, Role, Sensors},
 };
+use teiten_tests::random::Random;
 
 use crate::{
-    Options,
-    keys::Random,
-    machine,
+    Options, machine,
     report::{Section, median},
 };
 
@@ -74,7 +73,7 @@ pub fn run(options: &Options) -> Result<Section> {
         head: vec!["ports", "drain", "to totals", "drain and totals", "to rows of --format jsonl"],
         ..Section::default()
     };
-    let mut random = Random::new(1);
+    let mut random = Random(1);
     for (name, any_port) in [("16 busy ones", false), ("all 65,536, uniform", true)] {
         let mut live = Live::new(sensors.clone(), LENGTHS, None);
         let mut cube = Cube::new(&ROWS, LENGTHS);
@@ -123,7 +122,7 @@ fn fill(program: &Program, frames: u64, random: &mut Random, any_port: bool) -> 
 
 /// A SYN from 1.0.0.0 to 223.255.255.255.
 fn frame(random: &mut Random, any_port: bool) -> [u8; 54] {
-    let number = random.next();
+    let number = random.draw();
     let source = 0x0100_0000 + (number >> 32) as u32 % 0xdf00_0000;
     let port = if any_port { number as u16 } else { PORTS[number as usize % PORTS.len()] };
     let mut frame = [0; 54];
@@ -185,7 +184,7 @@ fn replay_once(program: &Program, path: &Path) -> Result<()> {
 
 /// A pcap of random SYNs.
 fn capture(frames: u64) -> Vec<u8> {
-    let mut random = Random::new(2);
+    let mut random = Random(2);
     let mut bytes = Vec::with_capacity(24 + 70 * frames as usize);
     for word in [0xa1b2_c3d4u32, 4 << 16 | 2, 0, 0, 65_535, 1] {
         bytes.extend_from_slice(&word.to_le_bytes());
