@@ -1,6 +1,6 @@
 //! What netlink and ethtool know of the interfaces of this network namespace.
 
-use std::{io, mem, net::IpAddr, os::fd::AsRawFd};
+use std::{collections::BTreeMap, fs, io, mem, net::IpAddr, os::fd::AsRawFd};
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
@@ -207,6 +207,40 @@ pub fn covered(interfaces: &[Interface], prefix: &IpNet) -> Vec<IpAddr> {
     addresses.map(IpNet::addr).filter(|address| prefix.contains(address)).collect()
 }
 
+/// What an interface has received since it was made, by its own counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    pub frames: u64,
+    /// Dropped before XDP: by the card, for want of buffers, or by the driver.
+    pub dropped: u64,
+}
+
+/// The counters of all interfaces of the network namespace of the calling thread, by name.
+///
+/// # Errors
+///
+/// If the kernel does not tell.
+pub fn received() -> Result<BTreeMap<String, Received>, KernelError> {
+    const PATH: &str = "/proc/thread-self/net/dev";
+    fs::read_to_string(PATH).map(|table| read_received(&table)).map_err(|source| KernelError::Call {
+        call: "read",
+        what: PATH.to_owned(),
+        source,
+    })
+}
+
+/// Reads a table of the form of /proc/net/dev: two lines of headings, then an interface a line.
+fn read_received(table: &str) -> BTreeMap<String, Received> {
+    let line = |line: &str| {
+        let (name, counts) = line.rsplit_once(':')?;
+        // Bytes, packets, errors, dropped (with those that the card missed).
+        let mut counts = counts.split_ascii_whitespace().skip(1).map(|count| count.parse().ok());
+        let received = Received { frames: counts.next()??, dropped: counts.nth(1)?? };
+        Some((name.trim().to_owned(), received))
+    };
+    table.lines().skip(2).filter_map(line).collect()
+}
+
 fn connect() -> Result<Handle, KernelError> {
     let (connection, handle, _) = new_connection().map_err(|error| KernelError::Netlink(Box::new(error)))?;
     tokio::spawn(connection);
@@ -279,6 +313,21 @@ mod tests {
         assert_eq!(chosen(&[1, 3]), Some((1, 3)));
         assert_eq!(chosen(&[1, 2]), None);
         assert_eq!(chosen(&[2, 4]), None);
+    }
+
+    #[test]
+    fn tables_of_counters() {
+        const TABLE: &str = "\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo
+    lo:       0       1    0    0    0     0          0         0        0       0    0    0    0
+ veth1:  400023    4711    0    9    0     0          0         0        0      12    0    7    0
+ damaged:  1
+";
+        let all = read_received(TABLE);
+        assert_eq!(all.len(), 2);
+        assert_eq!(all["veth1"], Received { frames: 4711, dropped: 9 });
+        assert_eq!(read_received(""), BTreeMap::new());
     }
 
     #[test]

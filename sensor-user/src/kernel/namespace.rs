@@ -14,7 +14,7 @@ use rtnetlink::{LinkUnspec, LinkVeth, new_connection, packet_route::link::LinkFl
 
 use super::{
     error::KernelError,
-    interfaces::{Interface, interfaces},
+    interfaces::{Interface, Received, interfaces, received},
 };
 
 /// A network namespace that lives as long as this value.
@@ -100,10 +100,11 @@ impl Namespace {
     ///
     /// If the kernel does not tell.
     pub fn received(&self, interface: &str) -> Result<Received, KernelError> {
-        const PATH: &str = "/proc/thread-self/net/dev";
-        let text = self.enter(|| fs::read_to_string(PATH))?.map_err(call("read", PATH))?;
-        received(&text, interface)
-            .ok_or_else(|| call("read", PATH)(io::Error::other(format!("`{interface}` is not in it"))))
+        let mut all = self.enter(received)??;
+        all.remove(interface).ok_or_else(|| KernelError::NoInterface {
+            name: interface.to_owned(),
+            present: Vec::from_iter(all.into_keys()).join(", "),
+        })
     }
 }
 
@@ -111,23 +112,6 @@ impl AsFd for Namespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
-}
-
-/// What an interface received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    pub frames: u64,
-    /// Received and dropped before XDP, for want of memory.
-    pub dropped: u64,
-}
-
-/// Reads a table of the form of /proc/net/dev.
-fn received(table: &str, interface: &str) -> Option<Received> {
-    let counts =
-        table.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;
-    // Bytes, packets, errors, dropped.
-    let mut counts = counts.split_ascii_whitespace().skip(1).map(|count| count.parse().ok());
-    Some(Received { frames: counts.next()??, dropped: counts.nth(1)?? })
 }
 
 fn call(call: &'static str, what: &'static str) -> impl FnOnce(io::Error) -> KernelError {
@@ -153,22 +137,4 @@ async fn make_pair(sender: &str, receiver: &str) -> Result<Pair, KernelError> {
         })
     };
     Ok(Pair { sender: named(sender)?, receiver: named(receiver)? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_of_interfaces() {
-        const TABLE: &str = "\
-Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo
-    lo:       0       1    0    0    0     0          0         0        0       0    0    0    0
- veth1:  400023    4711    0    9    0     0          0         0        0      12    0    7    0
-";
-        assert_eq!(received(TABLE, "veth1"), Some(Received { frames: 4711, dropped: 9 }));
-        assert_eq!(received(TABLE, "veth"), None);
-        assert_eq!(received("", "lo"), None);
-    }
 }
