@@ -158,11 +158,11 @@ fn enter(connection: &Connection, new: &NewGeneration<'_>) -> Result<GenerationR
         ],
     )?;
     let id = connection.last_insert_rowid();
-    for (number, sensor) in new.sensors.iter().enumerate() {
-        let row = Definition::of(sensor, None).row(connection, new.created)?;
+    for (sensor, number) in new.sensors.iter().zip(0u8..) {
+        let row = Definition::of(sensor, new.sensors.addresses(number)).row(connection, new.created)?;
         connection
             .prepare_cached("INSERT INTO generation_sensor (generation, number, sensor) VALUES (?, ?, ?)")?
-            .execute(params![id, number as i64, row])?;
+            .execute(params![id, number, row])?;
     }
     Ok(GenerationRow { id, last_epoch: None, uncounted: 0, complete })
 }
@@ -182,14 +182,16 @@ struct Definition {
 impl Definition {
     fn of(sensor: &Sensor, addresses: Option<u64>) -> Self {
         let prefixes: Vec<String> = sensor.prefixes.iter().map(ToString::to_string).collect();
+        let service = |(protocol, port): &(_, _)| format!("{port}/{protocol}");
+        let filtered: Vec<String> = sensor.filtered.iter().map(service).collect();
         Self {
             name: sensor.name.clone(),
-            alias: None,
+            alias: sensor.alias.clone(),
             role: sensor.role.as_str().to_owned(),
             group: sensor.group.clone(),
             prefixes: prefixes.join(" "),
             addresses: addresses.map(|addresses| i64::try_from(addresses).unwrap_or(i64::MAX)),
-            filtered: String::new(),
+            filtered: filtered.join(" "),
         }
     }
 
