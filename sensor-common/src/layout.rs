@@ -15,7 +15,7 @@ use crate::{key::Meta, kind::Kind};
 /// First word of [`Control`]: "teiten" and a line feed, so that no other map is taken for ours.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"teiten\n\0");
 /// Version of everything in this module; raised with every change of it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Slots of the direct-mapped table of one CPU and bank.
 pub const SLOTS: usize = 1 << 16;
@@ -106,7 +106,8 @@ pub struct Chunk {
     pub records: [Slot; CHUNK_RECORDS],
 }
 
-/// The one element of the control map.
+/// The one element of the control map. `magic` and `version` stay where they are in every version,
+/// so that each can tell another.
 #[repr(C, align(64))]
 pub struct Control {
     /// [`MAGIC`].
@@ -121,13 +122,31 @@ pub struct Control {
     pub reserved: u32,
     /// Random, drawn anew for each load of the program.
     pub generation: [u8; 16],
-    /// Digest of the configuration that the program was loaded with.
+    /// Digest of the configuration that the program was loaded with, and of the program.
     pub configuration: u64,
     /// The bank of parity `epoch & 1` is being written. Stored by the agent with release order.
     pub epoch: u64,
     /// Frames whose counters could not be found; must be 0. Atomic adds only.
     pub uncounted: u64,
     pub banks: [Bank; 2],
+    /// Id of the store that the counts belong to; zeroes if they belong to none.
+    pub store: [u8; 16],
+    /// Written by the agent for whoever asks how it fares; the program does not read it.
+    pub agent: AgentNote,
+    /// No meaning; 0.
+    pub reserved_end: [u64; 4],
+}
+
+/// What the agent says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct AgentNote {
+    /// 0: it keeps what it drains. Else a number, the agent's own, of what keeps it from that.
+    pub state: u32,
+    /// No meaning; 0.
+    pub reserved: u32,
+    /// Since when, in nanoseconds since 1970 (UTC).
+    pub since_ns: u64,
 }
 
 /// What belongs to one bank and no CPU. A cache line of its own.
@@ -139,6 +158,8 @@ pub struct Bank {
     pub start_boot_ns: u64,
     /// The next free chunk of the spill log; at or above [`Control::chunks`] the log is full.
     pub spill_next: u64,
+    /// No meaning; 0.
+    pub reserved: [u64; 5],
 }
 
 /// A notice from the program to the agent, on the ring buffer `EVENTS`.
@@ -218,8 +239,11 @@ const _: () = {
     assert!(size_of::<Block>() <= 4 << 20);
     assert!(size_of::<Outcomes>() == 48);
     assert!(size_of::<Bank>() == 64);
-    assert!(size_of::<Control>() == 192 && offset_of!(Control, banks) == 64);
-    assert!(offset_of!(Control, epoch) == 48);
+    assert!(offset_of!(Control, magic) == 0 && offset_of!(Control, version) == 8);
+    assert!(offset_of!(Control, epoch) == 48 && offset_of!(Control, uncounted) == 56);
+    assert!(offset_of!(Control, banks) == 64 && offset_of!(Control, store) == 192);
+    assert!(size_of::<AgentNote>() == 16 && offset_of!(Control, agent) == 208);
+    assert!(size_of::<Control>() == 256 && offset_of!(Control, reserved_end) + 32 == 256);
     assert!(SLOTS == 1 << 16, "slot_of gives 16 bits");
     assert!(Kind::ALL.len() <= KIND_ROWS);
     assert!(Kind::Ip as usize == Kind::Fragment as usize + 1 && Kind::Ip as usize == Kind::ALL.len() - 1);

@@ -17,7 +17,7 @@ use crate::{
         features::refuse_unsafe_realtime,
         namespace::{Namespace, Pair},
         packet_socket::PacketSocket,
-        program::{self, Settings},
+        program::{self, Loaded, Settings},
     },
     live::Totals,
     model::Role,
@@ -89,12 +89,11 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
 
     let namespace = Namespace::new()?;
     let Pair { sender, receiver } = namespace.pair(WORLD, SENSOR).context("cannot make a veth pair")?;
-    let (program, banks) = program::load(&Settings {
+    let Loaded { program, banks, .. } = program::load(&Settings {
         watched: sensors.watched(),
-        drop: false,
         v4_prefix: sensor_args.v4_prefix,
         v6_prefix: sensor_args.v6_prefix,
-        sizes: args.memory.sizes()?,
+        ..Settings::everything(args.memory.sizes()?)
     })?;
     let (link, socket) = namespace.enter(|| {
         Ok::<_, anyhow::Error>((attach(&program, &receiver, Mode::Native)?, PacketSocket::open(&sender)?))

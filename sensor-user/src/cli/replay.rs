@@ -20,7 +20,7 @@ use crate::{
     kernel::{
         Mismatch,
         banks::Banks,
-        program::{self, Settings, Sizes},
+        program::{self, Loaded, Settings, Sizes},
         testrun::{Batch, Workers},
     },
     model::{Dimension, Sensors},
@@ -94,13 +94,12 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let sizes = args.memory.sizes()?;
     let settings = Settings {
         watched: sensors.watched(),
-        drop: false,
         v4_prefix: args.sensors.v4_prefix,
         v6_prefix: args.sensors.v6_prefix,
         // A CPU takes a whole chunk for its first record.
-        sizes: Sizes { chunks: sizes.chunks.max(LEAST_CHUNKS + 2 * sizes.slices), ..sizes },
+        ..Settings::everything(Sizes { chunks: sizes.chunks.max(LEAST_CHUNKS + 2 * sizes.slices), ..sizes })
     };
-    let (program, banks) = program::load(&settings)?;
+    let Loaded { program, banks, .. } = program::load(&settings)?;
     let by_time = args.by.contains(&Dimension::Time);
     let mut counting = Counting {
         banks,

@@ -24,7 +24,7 @@ use crate::{
         attach::{Link, Mode, attach},
         features::refuse_unsafe_realtime,
         interfaces::{Interface, covered, default_route, interfaces, stacked},
-        program::{self, Entry, Program, Settings},
+        program::{self, Entry, Loaded, Program, Settings},
     },
     live::Live,
     model::{Dimension, Sensors},
@@ -151,9 +151,9 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         drop: args.action == Action::Drop,
         v4_prefix: args.sensors.v4_prefix,
         v6_prefix: args.sensors.v6_prefix,
-        sizes: args.memory.sizes()?,
+        ..Settings::everything(args.memory.sizes()?)
     };
-    let (program, banks) = program::load(&settings)?;
+    let Loaded { program, banks, .. } = program::load(&settings)?;
     if program.entry() == Entry::Linear {
         warn!("this kernel is older than 5.18: frames of several buffers (jumbo frames) are not accepted");
     }

@@ -194,7 +194,7 @@ impl Agent {
         let mut banks = self.banks.take().context("a drain has not come back")?;
         let start = Instant::now();
         let (banks, drain) = spawn_blocking(move || {
-            let drain = banks.drain();
+            let drain = banks.take();
             (banks, drain)
         })
         .await?;

@@ -50,14 +50,17 @@ pub struct Link {
 /// [`KernelError::Busy`] if another program is there, [`KernelError::NoNative`] or
 /// [`KernelError::Refused`] if the driver takes none, or the system call's error.
 pub fn attach(program: &Program, interface: &Interface, mode: Mode) -> Result<Link, KernelError> {
+    let link = create(program, interface, mode)?;
+    Ok(Link { interface: interface.name.clone(), mode, _link: link })
+}
+
+/// The link itself, which detaches when it is neither open nor pinned any more.
+pub(super) fn create(program: &Program, interface: &Interface, mode: Mode) -> Result<OwnedFd, KernelError> {
     let flags = match mode {
         Mode::Native => NATIVE_MODE,
         Mode::Generic => GENERIC_MODE,
     };
-    match xdp_link_create(program.fd(), interface.index, flags) {
-        Ok(link) => Ok(Link { interface: interface.name.clone(), mode, _link: link }),
-        Err(source) => Err(explain(interface, mode, source)),
-    }
+    xdp_link_create(program.fd(), interface.index, flags).map_err(|source| explain(interface, mode, source))
 }
 
 fn explain(interface: &Interface, mode: Mode, source: io::Error) -> KernelError {

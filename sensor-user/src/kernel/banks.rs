@@ -2,23 +2,24 @@
 //!
 //! The program writes to the bank of the epoch's parity. To drain, the agent raises the epoch,
 //! waits until every run that may have read the old one has ended, and then has the other bank to
-//! itself: it reads it and zeroes it. The epoch is never raised before the bank that it leads to
-//! is zeroed.
+//! itself and reads it. Only when its counts are kept elsewhere does it zero that bank, and the epoch
+//! is never raised before the bank that it leads to is zeroed: at any moment, all that is not kept yet
+//! is in one of the banks.
 
 use std::{
-    io, mem,
-    os::fd::AsFd,
-    ptr,
-    sync::atomic::{AtomicU64, Ordering},
+    io, ptr,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use aya::maps::MapData;
-use sensor_common::layout::{Block, CHUNK_RECORDS, Chunk, Control, MAGIC, Ports, VERSION};
+use sensor_common::layout::{AgentNote, Block, CHUNK_RECORDS, Chunk, Control, MAGIC, Ports, VERSION};
 
 use super::{
     account::{Books, Drain, Span},
     error::KernelError,
+    maps::Maps,
     memory::Elements,
+    program::Sizes,
+    resume::Quiet,
     sys::GracePeriod,
 };
 
@@ -32,112 +33,268 @@ pub struct Banks {
     chunks: usize,
     grace: GracePeriod,
     books: Books,
-    /// `uncounted` as of the last drain.
+    quiet: Bank,
+    /// Frames without counters that were released with an earlier epoch.
     uncounted: u64,
 }
 
-/// The maps that [`Banks`] are made of.
-pub(super) struct Maps<'a> {
-    pub control: &'a MapData,
-    pub blocks: &'a MapData,
-    pub ports: &'a MapData,
-    pub spill: &'a MapData,
+/// What is in the bank that the program does not write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bank {
+    /// Nothing, in every element.
+    Zeroed,
+    /// Counts that nobody has released. With the number of all frames without counters, as it was
+    /// when the bank was first read.
+    Full(Option<u64>),
+    /// As above, and perhaps zeroed in part by an agent that did not come to the end of it.
+    Adopted(Option<u64>),
+}
+
+/// What the counters say of themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Random, drawn when the program was loaded.
+    pub generation: [u8; 16],
+    /// Id of the store that the counts belong to; zeroes if they belong to none.
+    pub store: [u8; 16],
+    /// Digest of settings and program: see [`program::configuration`](super::program::configuration).
+    pub configuration: u64,
+    /// The epoch that is being counted.
+    pub epoch: u64,
+    pub sizes: Sizes,
+    /// When each bank began to count: that of the epoch's parity began with the epoch.
+    pub starts: [Start; 2],
+    /// Frames whose counters could not be found, in all epochs. Must be 0.
+    pub uncounted: u64,
+}
+
+/// A moment, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Since 1970 (UTC), by the wall clock.
+    pub real_ns: u64,
+    /// Since the machine was booted, its sleep included.
+    pub boot_ns: u64,
+}
+
+impl Header {
+    /// Of a copy of the control map's element.
+    pub(super) fn of(control: &Control) -> Self {
+        Self {
+            generation: control.generation,
+            store: control.store,
+            configuration: control.configuration,
+            epoch: control.epoch,
+            sizes: Sizes { slices: control.slices, chunks: control.chunks },
+            starts: [0, 1].map(|bank: usize| Start {
+                real_ns: control.banks[bank].start_real_ns,
+                boot_ns: control.banks[bank].start_boot_ns,
+            }),
+            uncounted: control.uncounted,
+        }
+    }
+}
+
+/// What new counters are to say of themselves.
+pub(super) struct Identity {
+    pub sizes: Sizes,
+    pub generation: [u8; 16],
+    pub configuration: u64,
+    pub store: [u8; 16],
 }
 
 impl Banks {
-    /// Maps the counters into memory and starts epoch 0.
-    pub(super) fn new(
-        maps: &Maps<'_>,
-        slices: u32,
-        chunks: u32,
-        generation: [u8; 16],
-        configuration: u64,
-    ) -> Result<Self, KernelError> {
-        let elements = 2 * (slices as usize + 1);
-        let banks = Self {
-            control: map_elements("CONTROL", maps.control, 1)?,
-            blocks: map_elements("BLOCKS", maps.blocks, elements)?,
-            ports: map_elements("PORTS", maps.ports, elements)?,
-            spill: map_elements("SPILL", maps.spill, 2 * chunks as usize)?,
-            slices: slices as usize,
-            chunks: chunks as usize,
+    /// Maps new counters into memory and starts epoch 0.
+    pub(super) fn new(maps: &Maps, identity: &Identity) -> Result<Self, KernelError> {
+        let banks = Self::map(maps, identity.sizes, Bank::Zeroed)?;
+        let control = banks.control.get(0);
+        // SAFETY: the program is not attached yet, so nobody else writes to the element.
+        unsafe {
+            (*control).magic = MAGIC;
+            (*control).version = VERSION;
+            (*control).slices = identity.sizes.slices;
+            (*control).chunks = identity.sizes.chunks;
+            (*control).generation = identity.generation;
+            (*control).configuration = identity.configuration;
+            (*control).store = identity.store;
+        }
+        banks.start(0)?;
+        Ok(banks)
+    }
+
+    /// Maps counters into memory that count already. The caller has checked the maps against these
+    /// sizes. Until [`Banks::resume`] says otherwise, the quiet bank counts as not drained.
+    pub(super) fn adopt(maps: &Maps, sizes: Sizes) -> Result<Self, KernelError> {
+        let mut banks = Self::map(maps, sizes, Bank::Adopted(None))?;
+        if banks.epoch() == 0 {
+            // Nothing was ever counted in the other bank.
+            banks.quiet = Bank::Zeroed;
+        }
+        Ok(banks)
+    }
+
+    fn map(maps: &Maps, sizes: Sizes, quiet: Bank) -> Result<Self, KernelError> {
+        let (slices, chunks) = (sizes.slices as usize, sizes.chunks as usize);
+        let elements = 2 * (slices + 1);
+        Ok(Self {
+            control: Maps::elements("CONTROL", &maps.control, 1)?,
+            blocks: Maps::elements("BLOCKS", &maps.blocks, elements)?,
+            ports: Maps::elements("PORTS", &maps.ports, elements)?,
+            spill: Maps::elements("SPILL", &maps.spill, 2 * chunks)?,
+            slices,
+            chunks,
             grace: GracePeriod::new().map_err(|source| KernelError::Call {
                 call: "bpf(BPF_MAP_CREATE)",
                 what: "the map of maps whose update waits for running programs".to_owned(),
                 source,
             })?,
             books: Books::default(),
+            quiet,
             uncounted: 0,
-        };
-        let control = banks.control.get(0);
-        // SAFETY: the program is not attached yet, so nobody else writes to the element.
-        unsafe {
-            (*control).magic = MAGIC;
-            (*control).version = VERSION;
-            (*control).slices = slices;
-            (*control).chunks = chunks;
-            (*control).generation = generation;
-            (*control).configuration = configuration;
-        }
-        banks.start(0)?;
-        Ok(banks)
+        })
+    }
+
+    /// What the counters say of themselves, now.
+    pub fn header(&self) -> Header {
+        // SAFETY: mapped as long as `self`; a copy of integers that others may be adding to.
+        Header::of(&unsafe { ptr::read_volatile(self.control.get(0)) })
     }
 
     /// Random, drawn when the program was loaded.
     pub fn generation(&self) -> [u8; 16] {
-        // SAFETY: written once, before the program was attached.
-        unsafe { (*self.control.get(0)).generation }
+        self.header().generation
     }
 
-    /// Takes out everything that was counted since the last drain. Blocks for a grace period of
-    /// the kernel (some milliseconds, 100 and more under load).
+    /// Says what is in the quiet bank of adopted counters. `uncounted`: the frames without counters
+    /// that the store has of this generation, in all epochs.
+    pub fn resume(&mut self, quiet: Quiet, uncounted: u64) {
+        self.uncounted = uncounted;
+        match quiet {
+            Quiet::Zero => self.release(),
+            Quiet::Drain(_) => {}
+        }
+    }
+
+    /// Takes out everything that was counted since the last epoch was released. Blocks for a grace
+    /// period of the kernel (some milliseconds, 100 and more under load).
+    ///
+    /// The counts stay in the kernel, too, until [`Banks::release`]. Until then, another drain takes
+    /// out the same once more, and the program goes on counting in the other bank.
     ///
     /// # Errors
     ///
-    /// If the wait fails. Nothing is lost then: the bank is read by the next drain that succeeds.
+    /// If the wait fails. Nothing is lost then: the next drain that succeeds reads the same epoch.
     pub fn drain(&mut self) -> Result<Drain, KernelError> {
-        let epoch = self.epoch();
-        let old = (epoch & 1) as usize;
-        self.start(old ^ 1)?;
-        self.set_epoch(epoch + 1);
-        if let Err(source) = self.grace.wait() {
-            self.set_epoch(epoch);
-            return Err(KernelError::Call {
-                call: "bpf(BPF_MAP_UPDATE_ELEM)",
-                what: "the wait for running programs".to_owned(),
-                source,
-            });
+        if self.quiet == Bank::Zeroed {
+            let epoch = self.epoch();
+            self.start((epoch & 1) as usize ^ 1)?;
+            // From here on, the quiet bank is the one that was counted in until now.
+            self.quiet = Bank::Full(None);
+            self.epoch_cell().store(epoch + 1, Ordering::Release);
         }
-        let drain = self.read(epoch);
-        self.zero(old);
+        self.grace()?;
+        let all = self.uncounted_cell().load(Ordering::Relaxed);
+        let all = match &mut self.quiet {
+            Bank::Full(first) | Bank::Adopted(first) => *first.get_or_insert(all),
+            Bank::Zeroed => all,
+        };
+        Ok(self.read(self.epoch().saturating_sub(1), all))
+    }
+
+    /// Zeroes the bank that was drained: its counts are kept elsewhere.
+    pub fn release(&mut self) {
+        let bank = (self.epoch() & 1) as usize ^ 1;
+        match self.quiet {
+            Bank::Zeroed => return,
+            Bank::Full(all) => {
+                self.zero(bank);
+                self.uncounted = all.unwrap_or(self.uncounted);
+            }
+            Bank::Adopted(all) => {
+                self.zero_whole(bank);
+                self.uncounted = all.unwrap_or(self.uncounted);
+            }
+        }
+        self.quiet = Bank::Zeroed;
+    }
+
+    /// Drains, and releases at once: for whoever keeps counts nowhere but in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Banks::drain`].
+    pub fn take(&mut self) -> Result<Drain, KernelError> {
+        let drain = self.drain()?;
+        self.release();
         Ok(drain)
     }
 
-    /// The same without the wait, for a program that nobody runs: it is not attached, and no test
-    /// run is under way.
+    /// The same without the wait, and in the same epoch, for a program that nobody runs: it is not
+    /// attached, and no test run is under way.
     pub fn drain_at_rest(&mut self) -> Drain {
         let epoch = self.epoch();
-        let drain = self.read(epoch);
+        let all = self.uncounted_cell().load(Ordering::Relaxed);
+        let drain = self.read(epoch, all);
         self.zero((epoch & 1) as usize);
+        self.uncounted = all;
         drain
+    }
+
+    /// Waits until no run of any BPF program that is under way now is still under way.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not wait.
+    pub fn grace(&self) -> Result<(), KernelError> {
+        self.grace.wait().map_err(|source| KernelError::Call {
+            call: "bpf(BPF_MAP_UPDATE_ELEM)",
+            what: "the wait for running programs".to_owned(),
+            source,
+        })
     }
 
     /// Whether half of the live bank's spill log is used, so that it should be drained soon.
     pub fn is_half_full(&self) -> bool {
-        self.spill_next((self.epoch() & 1) as usize).load(Ordering::Relaxed) as usize > self.chunks / 2
+        self.live_chunks() > self.chunks / 2
+    }
+
+    /// How much of the live bank's spill log is used: 0 to 1.
+    pub fn spill_used(&self) -> f64 {
+        share(self.live_chunks() as u64, self.chunks as u64)
+    }
+
+    /// Leaves a note for `teiten status`: 0 and since when all is well, or the number of what keeps
+    /// drained counts from being kept. `since_ns`: nanoseconds since 1970 (UTC).
+    pub fn note_agent(&self, state: u32, since_ns: u64) {
+        let note = self.note();
+        // SAFETY: aligned, mapped as long as `self`, and only ever read and written atomically.
+        unsafe {
+            AtomicU64::from_ptr(&raw mut (*note).since_ns).store(since_ns, Ordering::Relaxed);
+            AtomicU32::from_ptr(&raw mut (*note).state).store(state, Ordering::Release);
+        }
+    }
+
+    fn note(&self) -> *mut AgentNote {
+        // SAFETY: within the element.
+        unsafe { &raw mut (*self.control.get(0)).agent }
+    }
+
+    fn live_chunks(&self) -> usize {
+        self.spill_next((self.epoch() & 1) as usize).load(Ordering::Relaxed) as usize
     }
 
     fn epoch(&self) -> u64 {
         self.epoch_cell().load(Ordering::Relaxed)
     }
 
-    fn set_epoch(&self, epoch: u64) {
-        self.epoch_cell().store(epoch, Ordering::Release);
-    }
-
     fn epoch_cell(&self) -> &AtomicU64 {
         // SAFETY: aligned, mapped as long as `self`, and only ever read and written atomically.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.control.get(0)).epoch) }
+    }
+
+    fn uncounted_cell(&self) -> &AtomicU64 {
+        // SAFETY: as for the epoch.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.control.get(0)).uncounted) }
     }
 
     fn spill_next(&self, bank: usize) -> &AtomicU64 {
@@ -173,23 +330,19 @@ impl Banks {
         (bank * self.chunks..bank * self.chunks + taken).map(|element| self.spill.get(element))
     }
 
-    /// Reads the quiet bank of this epoch.
-    fn read(&mut self, epoch: u64) -> Drain {
+    /// Reads the quiet bank of this epoch. `uncounted`: all frames without counters so far.
+    fn read(&mut self, epoch: u64, uncounted: u64) -> Drain {
         let bank = (epoch & 1) as usize;
         let control = self.control.get(0);
-        // SAFETY: only the agent writes the starts; `uncounted` is read in one piece.
-        let (start_ns, end_ns, uncounted) = unsafe {
+        // SAFETY: only the agent writes the starts.
+        let (start_ns, end_ns) = unsafe {
             let banks = &raw const (*control).banks;
-            (
-                (*banks)[bank].start_real_ns,
-                (*banks)[bank ^ 1].start_real_ns,
-                AtomicU64::from_ptr(&raw mut (*control).uncounted).load(Ordering::Relaxed),
-            )
+            ((*banks)[bank].start_real_ns, (*banks)[bank ^ 1].start_real_ns)
         };
         let mut drain = Drain {
             epoch,
             span: Span { start_ns, end_ns },
-            uncounted: uncounted - mem::replace(&mut self.uncounted, uncounted),
+            uncounted: uncounted.saturating_sub(self.uncounted),
             ..Drain::default()
         };
         let used: Vec<_> = self.used(bank).collect();
@@ -210,7 +363,7 @@ impl Banks {
         drain
     }
 
-    /// Zeroes a quiet bank, so that the epoch may lead to it again.
+    /// Zeroes a quiet bank whose used parts are known, so that the epoch may lead to it again.
     fn zero(&self, bank: usize) {
         for chunk in self.taken(bank) {
             // SAFETY: the bank is quiet, and all zeroes is a value of every element.
@@ -225,6 +378,28 @@ impl Banks {
             }
         }
     }
+
+    /// Zeroes every element of a quiet bank: what tells the used ones may be zero already.
+    fn zero_whole(&self, bank: usize) {
+        for chunk in bank * self.chunks..(bank + 1) * self.chunks {
+            // SAFETY: the bank is quiet, and all zeroes is a value of every element.
+            unsafe { ptr::write_bytes(self.spill.get(chunk), 0, 1) };
+        }
+        self.spill_next(bank).store(0, Ordering::Relaxed);
+        let slices = self.slices + 1;
+        for element in bank * slices..(bank + 1) * slices {
+            // SAFETY: as above.
+            unsafe {
+                ptr::write_bytes(self.ports.get(element), 0, 1);
+                ptr::write_bytes(self.blocks.get(element), 0, 1);
+            }
+        }
+    }
+}
+
+/// A part of a whole, at most 1.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    part.min(whole) as f64 / whole.max(1) as f64
 }
 
 /// Bytes that the kernel's tables take: for each of `slices` CPUs, the shared slice, and the spill
@@ -238,18 +413,6 @@ pub fn table_bytes(slices: u32, chunks: u32) -> u64 {
 pub fn chunks_in(spill_memory: u64) -> u32 {
     let chunks = spill_memory / (2 * size_of::<Chunk>() as u64);
     u32::try_from(chunks).unwrap_or(u32::MAX / CHUNK_RECORDS as u32).max(1)
-}
-
-fn map_elements<T>(name: &'static str, map: &MapData, count: usize) -> Result<Elements<T>, KernelError> {
-    let info = map.info().map_err(|_| KernelError::Object(name))?;
-    if info.value_size() as usize != size_of::<T>() || info.max_entries() as usize != count {
-        return Err(KernelError::Object(name));
-    }
-    Elements::map(map.fd().as_fd(), count).map_err(|source| KernelError::Call {
-        call: "mmap",
-        what: format!("map {name}, {count} elements of {} bytes", size_of::<T>()),
-        source,
-    })
 }
 
 /// Nanoseconds of a clock.

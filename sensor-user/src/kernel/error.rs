@@ -1,6 +1,6 @@
 //! What can go wrong between the agent and the kernel.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 /// An error of the kernel room. Messages say what was asked of the kernel and with which values.
 #[derive(Debug, thiserror::Error)]
@@ -78,4 +78,36 @@ pub enum KernelError {
     /// Netlink did not answer as it must.
     #[error("asking the kernel for its interfaces failed")]
     Netlink(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The pins are another agent's.
+    #[error("another agent{} works with the counters in {}: end it first", of_pid(*pid), path.display())]
+    Held {
+        path: PathBuf,
+        /// `None`: it is in another process namespace, or `/proc` does not tell.
+        pid: Option<u32>,
+    },
+    /// Nothing can be pinned at this path.
+    #[error("{} cannot hold pinned counters: {reason}", path.display())]
+    PinPath { path: PathBuf, reason: &'static str },
+    /// Pinned counters are damaged, or not ours.
+    #[error(
+        "the pinned counters {} cannot be used: {wrong}; `teiten detach --discard` removes them, with \
+         what they have counted since they were last drained",
+        path.display()
+    )]
+    Pinned { path: PathBuf, wrong: String },
+    /// Pinned counters are those of another version.
+    #[error(
+        "the pinned counters {} were made by another version of teiten (their layout is version {found}, \
+         this program's is {ours}): end them with that version's `teiten detach`, which drains them first; \
+         `teiten detach --discard` removes them, with what they have counted since they were last drained",
+        path.display()
+    )]
+    OtherLayout { path: PathBuf, found: u32, ours: u32 },
+    /// A pinned link has outlived its interface.
+    #[error("the interface of the pinned link {} is gone", path.display())]
+    LinkGone { path: PathBuf },
+}
+
+fn of_pid(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
 }

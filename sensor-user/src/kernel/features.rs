@@ -14,7 +14,7 @@ use std::{
 use super::{
     banks::Banks,
     error::KernelError,
-    program::{Entry, Program, Settings, Sizes, load},
+    program::{Entry, Loaded, Program, Settings, Sizes, load},
     sys::program_info,
     testrun::Runner,
 };
@@ -207,7 +207,7 @@ impl Capabilities {
 }
 
 /// Whether a BPF file system is mounted there, in this mount namespace.
-pub fn is_bpf_file_system(path: &Path) -> bool {
+pub(super) fn is_bpf_file_system(path: &Path) -> bool {
     /// `BPF_FS_MAGIC` of linux/magic.h.
     const MAGIC: u32 = 0xcafe_4a11;
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
@@ -275,8 +275,7 @@ impl Trial {
     /// As [`load`].
     pub fn new() -> Result<Self, KernelError> {
         let sizes = Sizes { slices: 1, chunks: 1 };
-        let settings = Settings { watched: Vec::new(), drop: false, v4_prefix: 32, v6_prefix: 64, sizes };
-        let (program, banks) = load(&settings)?;
+        let Loaded { program, banks, .. } = load(&Settings::everything(sizes))?;
         let machine_code = program_info(program.fd()).ok().map(|info| info.jited_prog_len);
         Ok(Self { program, banks, machine_code })
     }
@@ -296,7 +295,7 @@ impl Trial {
         let mut frame = [0; 60];
         frame[12..14].copy_from_slice(&[0x08, 0x06]);
         Runner::new(&self.program).run(&frame)?;
-        let drain = self.banks.drain()?;
+        let drain = self.banks.take()?;
         let outcomes = drain.outcomes;
         Ok(outcomes.runs == 1 && outcomes.non_ip == 1 && drain.uncounted == 0 && drain.mismatches.is_empty())
     }

@@ -8,12 +8,12 @@ use rtnetlink::{
     Handle, RouteMessageBuilder, new_connection,
     packet_route::{
         address::AddressAttribute,
-        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp},
+        link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
         route::{RouteAttribute, RouteMessage},
     },
 };
 
-use super::error::KernelError;
+use super::{attach::Mode, error::KernelError};
 
 /// One interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Interface {
     pub above: Option<u32>,
     /// Id of the XDP program that is attached.
     pub xdp_program: Option<u32>,
+    /// Where that program runs; `None` if there is none, or if it runs on the card itself.
+    pub xdp_mode: Option<Mode>,
     pub addresses: Vec<IpNet>,
 }
 
@@ -278,6 +280,11 @@ fn interface(link: &LinkMessage) -> Interface {
             LinkAttribute::Xdp(attributes) => {
                 interface.xdp_program = attributes.iter().find_map(|attribute| match attribute {
                     LinkXdp::ProgId(id) if *id != 0 => Some(*id),
+                    _ => None,
+                });
+                interface.xdp_mode = attributes.iter().find_map(|attribute| match attribute {
+                    LinkXdp::Attached(XdpAttached::Driver) => Some(Mode::Native),
+                    LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(Mode::Generic),
                     _ => None,
                 });
             }

@@ -7,7 +7,9 @@
 //! | --- | --- |
 //! | [`program`] | load the XDP program with its maps |
 //! | [`attach`] | bpf_links on interfaces, and who sits there already |
-//! | [`banks`] | flip, grace period, read, zero |
+//! | [`banks`] | flip, grace period, read; zero |
+//! | [`pins`] | counters that outlive the agent, in a BPF file system |
+//! | [`resume`] | where an agent goes on that finds such counters |
 //! | [`account`] | the identities that every drain is held to |
 //! | [`testrun`] | frames through the loaded program without an interface |
 //! | [`interfaces`] | what netlink knows of interfaces |
@@ -25,11 +27,14 @@ pub mod banks;
 mod error;
 pub mod features;
 pub mod interfaces;
+mod maps;
 mod memory;
 pub mod namespace;
 pub mod native;
 pub mod packet_socket;
+pub mod pins;
 pub mod program;
+pub mod resume;
 mod sys;
 pub mod testrun;
 

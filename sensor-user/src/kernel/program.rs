@@ -12,12 +12,15 @@ use aya::{
     programs::{ProgramError, Xdp},
 };
 use aya_log::EbpfLogger;
+use aya_obj::generated::bpf_prog_info;
 use ipnet::IpNet;
 use sensor_common::classify::SourceMasks;
 
 use super::{
-    banks::{Banks, Maps, chunks_in, table_bytes},
+    banks::{Banks, Identity, chunks_in, table_bytes},
     error::KernelError,
+    maps::Maps,
+    sys::program_info,
 };
 
 /// The BPF object, built before the agent and embedded in it.
@@ -35,6 +38,25 @@ pub struct Settings {
     /// IPv6 sources are counted by prefixes of this length, 16 to 64 bits.
     pub v6_prefix: u8,
     pub sizes: Sizes,
+    /// Id of the store that the counts belong to; zeroes if they belong to none.
+    pub store: [u8; 16],
+    /// What else makes the counts those of one configuration, such as the names of the sensors.
+    pub label: String,
+}
+
+impl Settings {
+    /// Everything is watched and passes, sources are whole (64 bits of IPv6), and there is no store.
+    pub fn everything(sizes: Sizes) -> Self {
+        Self {
+            watched: Vec::new(),
+            drop: false,
+            v4_prefix: 32,
+            v6_prefix: 64,
+            sizes,
+            store: [0; 16],
+            label: String::new(),
+        }
+    }
 }
 
 /// How large the kernel's tables are.
@@ -101,26 +123,52 @@ impl Entry {
             Self::Linear => "teiten_linear",
         }
     }
+
+    /// The entry point of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Fragments, Self::Linear].into_iter().find(|entry| entry.name() == name)
+    }
 }
 
-/// The loaded program. Counts as long as it is attached or run, and this value lives.
+/// The loaded program. Counts as long as it is attached or run, and this value lives or the program is
+/// pinned.
 pub struct Program {
     fd: OwnedFd,
+    id: u32,
     entry: Entry,
-    /// Holds the maps.
-    ebpf: Ebpf,
+    pub(super) maps: Maps,
+    /// `None`: taken, or to be found by the program's id.
+    log: Option<Log>,
 }
 
-/// Loads the program, with the newest entry point that the kernel takes.
+/// Reads the program's log lines.
+pub type Log = EbpfLogger<&'static dyn log::Log>;
+
+/// A program that was just loaded.
+pub struct Loaded {
+    pub program: Program,
+    pub banks: Banks,
+    /// The object that it came from, for what that has beyond what counts.
+    pub object: Ebpf,
+}
+
+/// Loads the program, with the newest entry point that the kernel takes. The log has been started
+/// before.
 ///
 /// # Errors
 ///
 /// [`KernelError::NoPrivilege`], or what the kernel says against the program or its maps.
-pub fn load(settings: &Settings) -> Result<(Program, Banks), KernelError> {
+pub fn load(settings: &Settings) -> Result<Loaded, KernelError> {
     match load_entry(OBJECT, Entry::Fragments, settings) {
         Err(KernelError::Load { .. }) => load_entry(OBJECT, Entry::Linear, settings),
         loaded => loaded,
     }
+}
+
+/// A digest of settings and program, the same from run to run: what a program that is loaded with
+/// these settings has in its header.
+pub fn configuration(settings: &Settings) -> u64 {
+    digest(settings, OBJECT)
 }
 
 /// Loads one entry point of an object that has the maps of [`OBJECT`].
@@ -128,7 +176,7 @@ pub fn load(settings: &Settings) -> Result<(Program, Banks), KernelError> {
 /// # Errors
 ///
 /// As [`load`].
-pub fn load_entry(object: &[u8], entry: Entry, settings: &Settings) -> Result<(Program, Banks), KernelError> {
+pub fn load_entry(object: &[u8], entry: Entry, settings: &Settings) -> Result<Loaded, KernelError> {
     let Sizes { slices, chunks } = settings.sizes;
     let masks = SourceMasks::new(settings.v4_prefix, settings.v6_prefix);
     let (seed, generation) = random();
@@ -172,25 +220,40 @@ pub fn load_entry(object: &[u8], entry: Entry, settings: &Settings) -> Result<(P
         blocks: map(&ebpf, "BLOCKS")?,
         ports: map(&ebpf, "PORTS")?,
         spill: map(&ebpf, "SPILL")?,
+        events: map(&ebpf, "EVENTS")?,
     };
-    let banks = Banks::new(&maps, slices, chunks, generation, digest(settings))?;
-    Ok((Program { fd, entry, ebpf }, banks))
+    let identity = Identity {
+        sizes: settings.sizes,
+        generation,
+        configuration: digest(settings, object),
+        store: settings.store,
+    };
+    let banks = Banks::new(&maps, &identity)?;
+    let log = EbpfLogger::init(&mut ebpf).map_err(|_| KernelError::Object("AYA_LOGS"))?;
+    let id = info(fd.as_fd(), entry)?.id;
+    let program = Program { fd, id, entry, maps, log: Some(log) };
+    Ok(Loaded { program, banks, object: ebpf })
 }
 
 impl Program {
+    /// A program that was loaded by another process, and the maps that it counts in.
+    pub(super) fn adopt(fd: OwnedFd, id: u32, entry: Entry, maps: Maps) -> Self {
+        Self { fd, id, entry, maps, log: None }
+    }
+
     /// Which entry point is loaded.
     pub fn entry(&self) -> Entry {
         self.entry
     }
 
+    /// The kernel's number for the program.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The program's descriptor.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// The loaded object, for programs and maps that it has beyond those of [`OBJECT`].
-    pub fn object(&mut self) -> &mut Ebpf {
-        &mut self.ebpf
     }
 
     /// How often the program has run since statistics were enabled (`bpf_stats_enabled`).
@@ -199,33 +262,40 @@ impl Program {
     ///
     /// If the kernel does not tell.
     pub fn run_count(&self) -> Result<u64, KernelError> {
-        super::sys::program_info(self.fd()).map(|info| info.run_cnt).map_err(|source| KernelError::Call {
-            call: "bpf(BPF_OBJ_GET_INFO_BY_FD)",
-            what: format!("program {}", self.entry.name()),
-            source,
-        })
+        info(self.fd(), self.entry).map(|info| info.run_cnt)
     }
 
     /// The program's log lines. Taken once.
     ///
     /// # Errors
     ///
-    /// If they were taken before.
-    pub fn take_log(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>, KernelError> {
-        EbpfLogger::init(&mut self.ebpf).map_err(|_| KernelError::Object("AYA_LOGS"))
+    /// Of a program that another process has loaded: if its log is not found, or this process lacks
+    /// `CAP_SYS_ADMIN`, without which no map can be had by its number.
+    pub fn take_log(&mut self) -> Result<Log, KernelError> {
+        match self.log.take() {
+            Some(log) => Ok(log),
+            None => EbpfLogger::init_from_id(self.id).map_err(|_| KernelError::Object("AYA_LOGS")),
+        }
     }
 
-    /// Notices that a spill log is half full. Taken once.
+    /// Notices that a spill log is half full. Whoever takes them is the only one that reads them.
     ///
     /// # Errors
     ///
-    /// If they were taken before.
+    /// If the ring buffer cannot be mapped into memory.
     pub fn take_notices(&mut self) -> Result<RingBuf<MapData>, KernelError> {
-        self.ebpf
-            .take_map("EVENTS")
-            .and_then(|map| RingBuf::try_from(map).ok())
-            .ok_or(KernelError::Object("EVENTS"))
+        let missing = |_| KernelError::Object("EVENTS");
+        let fd = self.maps.events.try_clone().map_err(|_| KernelError::Object("EVENTS"))?;
+        MapData::from_fd(fd).and_then(|map| RingBuf::try_from(Map::RingBuf(map))).map_err(missing)
     }
+}
+
+fn info(program: BorrowedFd<'_>, entry: Entry) -> Result<bpf_prog_info, KernelError> {
+    program_info(program).map_err(|source| KernelError::Call {
+        call: "bpf(BPF_OBJ_GET_INFO_BY_FD)",
+        what: format!("program {}", entry.name()),
+        source,
+    })
 }
 
 /// Tells a missing privilege from all else that the kernel may have against the program.
@@ -252,9 +322,12 @@ fn is_verifier(error: &(dyn std::error::Error + 'static)) -> bool {
     }
 }
 
-fn map<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a MapData, KernelError> {
+/// A descriptor of one of the object's maps.
+fn map(ebpf: &Ebpf, name: &'static str) -> Result<OwnedFd, KernelError> {
     match ebpf.map(name) {
-        Some(Map::Array(data)) => Ok(data),
+        Some(Map::Array(data) | Map::RingBuf(data)) => {
+            data.fd().as_fd().try_clone_to_owned().map_err(|_| KernelError::Object(name))
+        }
         _ => Err(KernelError::Object(name)),
     }
 }
@@ -295,12 +368,12 @@ fn random() -> (u64, [u8; 16]) {
     (draw(0), generation)
 }
 
-/// A digest of all settings, the same from run to run.
-fn digest(settings: &Settings) -> u64 {
-    // FNV-1a over the settings' debug form, which names every field and value.
-    format!("{settings:?}")
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// A digest of all settings and of the object, the same from run to run.
+fn digest(settings: &Settings, object: &[u8]) -> u64 {
+    // FNV-1a over the settings' debug form, which names every field and value, and the object.
+    let settings = format!("{settings:?}");
+    let bytes = settings.bytes().chain(object.iter().copied());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -327,5 +400,20 @@ mod tests {
         assert_eq!(short.slices, 7);
         assert!(matches!(Sizes::fit(8, spill, 1 << 20), Err(KernelError::Memory { .. })));
         assert_eq!(Sizes::fit(1, 0, u64::MAX).unwrap().chunks, 1);
+    }
+
+    #[test]
+    fn configurations_differ_in_settings_label_and_program() {
+        let settings = Settings::everything(Sizes { slices: 1, chunks: 1 });
+        let same = digest(&settings, b"object");
+        assert_eq!(same, digest(&settings.clone(), b"object"));
+        let others = [
+            digest(&settings, b"Object"),
+            digest(&Settings { label: "a".to_owned(), ..settings.clone() }, b"object"),
+            digest(&Settings { drop: true, ..settings.clone() }, b"object"),
+            digest(&Settings { store: [1; 16], ..settings.clone() }, b"object"),
+            digest(&Settings { sizes: Sizes { slices: 2, chunks: 1 }, ..settings.clone() }, b"object"),
+        ];
+        assert!(others.iter().all(|other| *other != same), "{others:x?}");
     }
 }

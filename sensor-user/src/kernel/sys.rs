@@ -1,17 +1,24 @@
 //! `bpf(2)`, for the commands that aya has no call for.
 
 use std::{
-    io, mem,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    ffi::CString,
+    fs, io, mem,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
 };
 
 use aya_obj::generated::{
     bpf_attach_type::BPF_XDP,
     bpf_attr,
     bpf_cmd::{
-        self, BPF_LINK_CREATE, BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET_INFO_BY_FD,
-        BPF_PROG_GET_FD_BY_ID, BPF_PROG_TEST_RUN,
+        self, BPF_LINK_CREATE, BPF_LINK_DETACH, BPF_LINK_UPDATE, BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM,
+        BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET, BPF_OBJ_GET_INFO_BY_FD, BPF_OBJ_PIN, BPF_PROG_GET_FD_BY_ID,
+        BPF_PROG_TEST_RUN,
     },
+    bpf_link_info, bpf_link_type, bpf_map_info,
     bpf_map_type::{BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS},
     bpf_prog_info,
 };
@@ -56,16 +63,141 @@ pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
     bpf(BPF_PROG_GET_FD_BY_ID, &mut attr).map(owned)
 }
 
+/// Has an XDP link run another program, without a moment in which none runs (Linux 5.9).
+pub fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.link_update.link_fd = raw(link);
+    attr.link_update.__bindgen_anon_1.new_prog_fd = raw(program);
+    bpf(BPF_LINK_UPDATE, &mut attr).map(drop)
+}
+
+/// Detaches a link, whoever else holds it (Linux 5.9).
+pub fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.link_detach.link_fd = raw(link);
+    bpf(BPF_LINK_DETACH, &mut attr).map(drop)
+}
+
+/// Pins an object at a path of a BPF file system where nothing is (links: Linux 5.8).
+pub fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = zeroed();
+    attr.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    attr.__bindgen_anon_4.bpf_fd = raw(object);
+    bpf(BPF_OBJ_PIN, &mut attr).map(drop)
+}
+
+/// The object that is pinned at a path. `read_only` is for maps alone.
+pub fn pinned(path: &Path, read_only: bool) -> io::Result<OwnedFd> {
+    /// `BPF_F_RDONLY` of linux/bpf.h.
+    const READ_ONLY: u32 = 1 << 3;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = zeroed();
+    attr.__bindgen_anon_4.pathname = path.as_ptr() as u64;
+    attr.__bindgen_anon_4.file_flags = if read_only { READ_ONLY } else { 0 };
+    bpf(BPF_OBJ_GET, &mut attr).map(owned)
+}
+
+/// What kind of object a descriptor is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    Map,
+    Program,
+    Link,
+}
+
+impl Object {
+    /// `map`, `program` or `link`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Program => "program",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// Asks `/proc` for the kind of an object: `bpf(2)` fills in whatever the object is.
+pub fn object(fd: BorrowedFd<'_>) -> io::Result<Object> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
+    [("link_type:", Object::Link), ("map_type:", Object::Map), ("prog_type:", Object::Program)]
+        .into_iter()
+        .find_map(|(field, kind)| info.lines().any(|line| line.starts_with(field)).then_some(kind))
+        .ok_or_else(|| io::Error::other("it is no map, program or link"))
+}
+
+/// Fills in what the kernel knows of an object; `T` is the structure of its kind.
+fn info<T>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
+    let mut attr = zeroed();
+    attr.info.bpf_fd = raw(object);
+    attr.info.info = &raw mut *info as u64;
+    attr.info.info_len = size_of::<T>() as u32;
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr).map(drop)
+}
+
 /// What the kernel knows of a program.
 pub fn program_info(program: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
     // SAFETY: plain integers and null pointers.
-    let mut info: bpf_prog_info = unsafe { mem::zeroed() };
+    let mut known: bpf_prog_info = unsafe { mem::zeroed() };
+    info(program, &mut known)?;
+    Ok(known)
+}
+
+/// Ids of the maps that a program uses, up to 64 of them.
+pub fn program_maps(program: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    let mut ids = [0u32; 64];
+    // SAFETY: plain integers and null pointers.
+    let mut known: bpf_prog_info = unsafe { mem::zeroed() };
+    known.nr_map_ids = ids.len() as u32;
+    known.map_ids = ids.as_mut_ptr() as u64;
+    info(program, &mut known)?;
+    Ok(ids.into_iter().take(known.nr_map_ids as usize).collect())
+}
+
+/// What the kernel knows of a map.
+pub fn map_info(map: BorrowedFd<'_>) -> io::Result<bpf_map_info> {
+    // SAFETY: plain integers.
+    let mut known: bpf_map_info = unsafe { mem::zeroed() };
+    info(map, &mut known)?;
+    Ok(known)
+}
+
+/// An XDP link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XdpLink {
+    /// Id of the program that it runs.
+    pub program: u32,
+    /// Index of its interface, in the interface's network namespace; 0 if the interface is gone.
+    pub ifindex: u32,
+}
+
+/// What the kernel knows of a link; `None` if it is not one of XDP.
+pub fn xdp_link(link: BorrowedFd<'_>) -> io::Result<Option<XdpLink>> {
+    // SAFETY: plain integers and null pointers.
+    let mut known: bpf_link_info = unsafe { mem::zeroed() };
+    info(link, &mut known)?;
+    if known.type_ != bpf_link_type::BPF_LINK_TYPE_XDP as u32 {
+        return Ok(None);
+    }
+    // SAFETY: the variant of this type, which the kernel has written; any bit pattern is a u32.
+    let ifindex = unsafe { known.__bindgen_anon_1.xdp.ifindex };
+    Ok(Some(XdpLink { program: known.prog_id, ifindex }))
+}
+
+/// A copy of an element of an array, as words.
+pub fn array_element(array: BorrowedFd<'_>, index: u32) -> io::Result<Vec<u64>> {
+    let known = map_info(array)?;
+    // Of other kinds of maps, the kernel may write more than one value.
+    if known.type_ != BPF_MAP_TYPE_ARRAY as u32 {
+        return Err(io::Error::other("it is no array"));
+    }
+    let mut value = vec![0u64; (known.value_size as usize).div_ceil(8)];
     let mut attr = zeroed();
-    attr.info.bpf_fd = raw(program);
-    attr.info.info = &raw mut info as u64;
-    attr.info.info_len = size_of::<bpf_prog_info>() as u32;
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
-    Ok(info)
+    attr.__bindgen_anon_2.map_fd = raw(array);
+    attr.__bindgen_anon_2.key = &raw const index as u64;
+    attr.__bindgen_anon_2.__bindgen_anon_1.value = value.as_mut_ptr() as u64;
+    bpf(BPF_MAP_LOOKUP_ELEM, &mut attr)?;
+    Ok(value)
 }
 
 /// Arguments of `BPF_PROG_TEST_RUN` that stay the same from frame to frame.
