@@ -1,11 +1,11 @@
 //! A sensor that keeps what it counts: a veth pair, a store, a pin path, and the commands that work on them.
 
 use std::{
-    cell::Cell,
     env,
     ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -31,7 +31,7 @@ pub struct Station {
     pub store: PathBuf,
     key: PathBuf,
     /// Frames sent by [`Station::send`], each of which arrived while the program was there.
-    sent: Cell<u64>,
+    sent: AtomicU64,
 }
 
 impl Default for Station {
@@ -51,7 +51,7 @@ impl Station {
     /// The same, with a store that is elsewhere.
     pub fn with_store(scratch: Scratch, store: PathBuf) -> Self {
         let key = scratch.path("sketch.key");
-        Self { pair: Pair::new(), pins: Pins::new(), scratch, store, key, sent: Cell::new(0) }
+        Self { pair: Pair::new(), pins: Pins::new(), scratch, store, key, sent: AtomicU64::new(0) }
     }
 
     /// `teiten` with a subcommand, the pin path and the store.
@@ -136,12 +136,12 @@ impl Station {
         let frame = |last: u64| Ipv4::new([12, 0, 0, last as u8], [192, 0, 2, 1]).tcp(Tcp::syn(40000, 22)).frame();
         Socket::sender(&self.pair.outer, "out0").send((0..frames).map(frame));
         wait_for("what was sent", || (self.received() >= before + frames).then_some(()));
-        self.sent.set(self.sent.get() + frames);
+        self.sent.fetch_add(frames, Ordering::Relaxed);
     }
 
     /// How many frames [`Station::send`] has sent.
     pub fn sent(&self) -> u64 {
-        self.sent.get()
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// What the store holds.

@@ -122,7 +122,7 @@ pub fn run<F: FnOnce(&Point) + Send>(mut command: Command, plan: Plan<F>) -> Tra
             let stdout = read(Box::new(child.stdout.take().expect("a pipe")));
             let stderr = read(Box::new(child.stderr.take().expect("a pipe")));
             let pid = child.id() as i32;
-            // Whatever happens here, the process ends with this thread.
+            // Whatever happens here, the process ends with this thread (PTRACE_O_EXITKILL).
             let mut tracer = Tracer { pid, calls: HashMap::new(), points: Vec::new(), writes: 0, killed: false };
             let status = tracer.follow(plan);
             let join = |reader: thread::JoinHandle<String>| reader.join().expect("nothing panics there");
@@ -292,14 +292,5 @@ impl Tracer {
         // SAFETY: requests whose data are a number.
         unsafe { libc::ptrace(request, tid, ptr::null_mut::<u8>(), data) };
         // A thread that was killed meanwhile is told by waitpid.
-    }
-}
-
-impl Drop for Tracer {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            // SAFETY: our own child; once waited for, the number may be another's, but then nothing panics.
-            unsafe { libc::kill(self.pid, libc::SIGKILL) };
-        }
     }
 }
