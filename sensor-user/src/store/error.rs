@@ -169,6 +169,18 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Its number in the note that the agent leaves in the kernel; 0 is no trouble.
+    pub fn number(self) -> u32 {
+        self as u32 + 1
+    }
+
+    /// The trouble of a number.
+    pub fn of_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.number() == number)
+    }
+}
+
 fn advice(trouble: Option<Trouble>) -> &'static str {
     match trouble {
         Some(Trouble::Full) => ": the disk is full or the quota used up; free some space",

@@ -34,7 +34,7 @@ use std::{
 use rusqlite::{Connection, Row};
 
 pub use blob::BlobError;
-pub use commit::{Epoch, Nic, Notes, Pending};
+pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
 pub use generation::{GenerationRow, NewGeneration, Origin};
 pub use reader::Reader;
