@@ -54,8 +54,7 @@ pub fn run(options: &Options) -> Result<Section> {
     let tables = geo.tables();
     let sensors = Sensors::everything("bench", Role::Dark);
     let sizes = Sizes::fit(cpus()?, 128 << 20, u64::MAX)?;
-    let settings =
-        Settings { v4_prefix: LENGTHS.v4, v6_prefix: LENGTHS.v6, ..Settings::everything(sizes) };
+    let settings = Settings { v4_prefix: LENGTHS.v4, v6_prefix: LENGTHS.v6, ..Settings::everything(sizes) };
     let Loaded { program, mut banks, .. } = program::load(&settings)?;
 
     let mut section = Section {
