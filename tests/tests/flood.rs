@@ -14,7 +14,7 @@ use teiten::kernel::{
     Drain,
     attach::{Mode, attach},
     interfaces::Interface,
-    program::{Settings, Sizes, cpus, load},
+    program::{Loaded, Settings, Sizes, cpus, load},
 };
 use teiten_tests::{
     bpf::{self, Instruction},
@@ -85,14 +85,9 @@ impl Sum {
 fn flood(chunks: u32) -> Sum {
     let veth = Pair::new();
     let (outer, inner) = (veth.outer.index("out0"), veth.inner.index("in0"));
-    let settings = Settings {
-        watched: Vec::new(),
-        drop: true,
-        v4_prefix: 32,
-        v6_prefix: 64,
-        sizes: Sizes { slices: cpus().unwrap(), chunks },
-    };
-    let (program, mut banks) = load(&settings).unwrap();
+    let sizes = Sizes { slices: cpus().unwrap(), chunks };
+    let settings = Settings { drop: true, ..Settings::everything(sizes) };
+    let Loaded { program, mut banks, .. } = load(&settings).unwrap();
     // Counts runs of all programs as long as the descriptor lives, whatever the system's setting.
     let _stats = enable_stats(Stats::RunTime).unwrap();
     let interface = Interface { index: inner, name: "in0".to_owned(), ..Interface::default() };
@@ -117,7 +112,7 @@ fn flood(chunks: u32) -> Sum {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(2) {
             thread::sleep(Duration::from_millis(100));
-            sum.add(&banks.drain().unwrap());
+            sum.add(&banks.take().unwrap());
         }
         stop.store(true, Ordering::Relaxed);
     });
@@ -131,8 +126,8 @@ fn flood(chunks: u32) -> Sum {
     drop(sending);
     drop(link);
     // A run that began before the end may have read either epoch.
-    sum.add(&banks.drain().unwrap());
-    sum.add(&banks.drain().unwrap());
+    sum.add(&banks.take().unwrap());
+    sum.add(&banks.take().unwrap());
 
     let (runs, asked) = (program.run_count().unwrap(), asked.into_inner());
     let received = veth.inner.counters("in0").rx_packets;

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya_obj::generated::bpf_prog_type::BPF_PROG_TYPE_XDP;
+use aya_obj::generated::{bpf_map_type::BPF_MAP_TYPE_ARRAY, bpf_prog_type::BPF_PROG_TYPE_XDP};
 pub use sensor_common::layout::AgentNote;
 use sensor_common::layout::{Control, MAGIC, VERSION};
 
@@ -455,14 +455,15 @@ fn read_control(path: &Path, control: BorrowedFd<'_>, generation: [u8; 16]) -> R
     const LARGEST: u32 = 1 << 16;
     let file = Maps::FILES[0];
     let system = |source| call("bpf(BPF_OBJ_GET_INFO_BY_FD)", &path.join(file))(source);
-    // Which version it is says how large it must be, and the size how much there is to read.
-    let known = if sys::object(control).map_err(system)? == Object::Map {
-        Some(map_info(control).map_err(system)?)
-    } else {
-        None
+    // How large it must be is said by its version, which is in it.
+    let readable = sys::object(control).map_err(system)? == Object::Map && {
+        let known = map_info(control).map_err(system)?;
+        let sizes = 16..=LARGEST;
+        known.type_ == BPF_MAP_TYPE_ARRAY as u32
+            && sizes.contains(&known.value_size)
+            && known.max_entries == 1
     };
-    if known.is_none_or(|known| known.value_size < 16 || known.value_size > LARGEST || known.max_entries != 1)
-    {
+    if !readable {
         check(path, file, Shape::CONTROL.wrong(control))?;
     }
     let words = array_element(control, 0).map_err(call("bpf(BPF_MAP_LOOKUP_ELEM)", &path.join(file)))?;
