@@ -4,8 +4,10 @@ mod class;
 mod dimension;
 mod region;
 mod sensor;
+mod zone;
 
 pub use class::{Class, Role, UnknownRole};
 pub use dimension::{Dimension, Prefix, Protocol, Row, UnknownDimension, Value, kind_name};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};
+pub use zone::{Slot, Zone, ZoneError};
