@@ -23,4 +23,5 @@ pub mod kernel;
 pub mod live;
 pub mod model;
 pub mod sketch;
+pub mod store;
 pub mod synth;

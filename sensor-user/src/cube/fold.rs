@@ -9,12 +9,13 @@
 use sensor_common::{
     key::Key,
     kind::{Family, Kind},
+    layout::Slot,
 };
 
 use super::{SourceLengths, V4_PREFIX, V6_PREFIX, class_of_roles};
 use crate::{
     geo::Tables,
-    kernel::{Drain, Unattributed, account::Detail},
+    kernel::{Unattributed, account::Detail},
     model::{Class, Region, Role},
     sketch::{Scope, Sketch, SketchKey},
 };
@@ -167,6 +168,7 @@ pub struct Fold<'a> {
     geo: &'a Tables,
     key: &'a SketchKey,
     lengths: SourceLengths,
+    scopes: [Scope; 2],
     sensors: Vec<i64>,
     seen: Vec<Seen>,
     answers: Vec<Entry>,
@@ -181,6 +183,8 @@ impl<'a> Fold<'a> {
             geo,
             key,
             lengths,
+            scopes: [Family::V4, Family::V6]
+                .map(|family| Scope::new(key, family, lengths.of(family))),
             sensors: vec![0],
             seen: Vec::new(),
             answers: Vec::new(),
@@ -195,14 +199,30 @@ impl<'a> Fold<'a> {
         self.mixed
     }
 
-    /// Adds a drain. `lengths`: to how many bits its sources were cut. `minute`: start of the minute
-    /// that it counts for, in seconds since 1970; `None` where it covers more than one, and so cannot
-    /// tell bursts.
+    /// How many counts were added since it was made or cleared.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Forgets all that was added, but not that sources were missing.
+    pub fn clear(&mut self) {
+        self.seen.clear();
+        self.answers.clear();
+    }
+
+    /// Adds tallies of one drain. `lengths`: to how many bits their sources were cut. `minute`: start of
+    /// the minute that they count for, in seconds since 1970; `None` where the drain covers more than
+    /// one, and so cannot tell bursts.
     ///
     /// Tallies of a kind that this agent does not know are left out: the books have reported them as a
     /// mismatch, and count their packets as lost. A tally of a number that is no sensor's goes to
     /// sensor 0.
-    pub fn add(&mut self, drain: &Drain, watches: &Watches, lengths: SourceLengths, minute: Option<i64>) {
+    pub fn add(&mut self, tallies: &[Slot], watches: &Watches, lengths: SourceLengths, minute: Option<i64>) {
         // By number of the sensor: its place, and the classes of all kinds.
         let unknown = (0, Kind::ALL.map(|kind| class_number(class_of_roles(kind, ROLES))));
         let sensors: Vec<_> = (0..=u8::MAX)
@@ -218,9 +238,9 @@ impl<'a> Fold<'a> {
             let fits = lengths.of(family) >= self.lengths.of(family);
             fits.then(|| mask(family, self.lengths.of(family)))
         });
-        self.seen.reserve(drain.tallies.len() + drain.unattributed.len());
+        self.seen.reserve(tallies.len());
         let (mut last, mut hash, mut region, mut asn) = (None, 0, 0, 0);
-        for slot in drain.tallies.iter().filter(|slot| slot.packets != 0) {
+        for slot in tallies.iter().filter(|slot| slot.packets != 0) {
             let Some(key) = Key::unpack(slot.source, slot.meta) else { continue };
             if last != Some((key.family, key.source)) {
                 last = Some((key.family, key.source));
@@ -261,14 +281,17 @@ impl<'a> Fold<'a> {
                 });
             }
         }
-        for lost in drain.unattributed.iter().filter(|lost| lost.packets != 0) {
-            let seen = self.unattributed(lost, watches);
+    }
+
+    /// Adds packets that lost their source. If the generation has but one sensor, it is that one's.
+    pub fn add_unattributed(&mut self, lost: &[Unattributed], watches: &Watches) {
+        for lost in lost.iter().filter(|lost| lost.packets != 0) {
+            let seen = self.lost(lost, watches);
             self.seen.push(seen);
         }
     }
 
-    /// What is left of packets that lost their source.
-    fn unattributed(&mut self, lost: &Unattributed, watches: &Watches) -> Seen {
+    fn lost(&mut self, lost: &Unattributed, watches: &Watches) -> Seen {
         Seen {
             hash: 0,
             packets: lost.packets,
@@ -352,14 +375,14 @@ impl<'a> Fold<'a> {
 
     /// The sketch of the sources of a row's entries.
     fn sketch<'e>(&self, row: &Row, entries: impl Iterator<Item = &'e Entry>) -> Option<Sketch> {
-        let family = match row.family {
-            4 => Family::V4,
-            6 => Family::V6,
+        let scope = match row.family {
+            4 => self.scopes[Family::V4 as usize],
+            6 => self.scopes[Family::V6 as usize],
             _ => return None,
         };
         let mut entries = entries.filter(|entry| entry.hash != 0).peekable();
         entries.peek()?;
-        let mut sketch = Sketch::new(Scope::new(self.key, family, self.lengths.of(family)));
+        let mut sketch = Sketch::new(scope);
         entries.for_each(|entry| sketch.insert(entry.hash));
         Some(sketch)
     }
