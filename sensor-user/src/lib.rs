@@ -11,6 +11,7 @@
 //! | [`geo`] | from an address to its region and autonomous system |
 //! | [`synth`] | made traffic, as a telescope sees it |
 //! | [`cube`] | from tallies to rows |
+//! | [`store`] | every epoch once, durable, in one SQLite file |
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Prometheus |
 //! | [`cli`] | one file per subcommand |
