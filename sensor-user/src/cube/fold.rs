@@ -72,10 +72,10 @@ impl Watches {
         self.0.get(usize::from(number)).copied().flatten()
     }
 
-    /// The sensor, if there is but one.
-    pub fn only(&self) -> Option<Watch> {
+    /// The sensor and its number, if there is but one.
+    pub fn only(&self) -> Option<(u8, Watch)> {
         let mut all = self.iter();
-        all.next().filter(|_| all.next().is_none()).map(|(_, watch)| watch)
+        all.next().filter(|_| all.next().is_none())
     }
 
     /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
@@ -305,7 +305,7 @@ impl<'a> Fold<'a> {
                 Detail::None if lost.kind == Kind::IcmpErrorIcmp => 0,
                 Detail::None => -1,
             },
-            sensor: watches.only().map_or(0, |watch| self.sensor(watch.sensor)),
+            sensor: watches.only().map_or(0, |(_, watch)| self.sensor(watch.sensor)),
             region: rank(Region::UNATTRIBUTED),
             class: class_number(watches.class_of_unattributed(lost.kind)),
             kind: lost.kind as u8,

@@ -12,17 +12,16 @@ use sensor_common::kind::Family;
 
 use super::{
     Fault, Store, StoreError, blob, signed,
-    spans::{Level, Quality, Span, add_quality, find_span, mark_cut, span_of},
+    spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, span_of},
     tables::{CUT_ORDER, Limits, MIXED, Owner, Table, shrink},
 };
 use crate::{
     cube::{
         SourceLengths,
-        fold::{Fold, Kept, Row, Watch, Watches},
-        survey, victims,
+        fold::{Answer, Fold, Kept, Row, Watch, Watches},
     },
     geo::Tables,
-    kernel::Drain,
+    kernel::{self, Drain},
     model::{Role, Zone},
     sketch::{Sketch, SketchKey},
 };
@@ -223,10 +222,9 @@ impl Folding<'_> {
         let day = self.zone.day_of(span.start);
         let day = Span { level: Level::Day, start: day.start, seconds: day.seconds };
         let is_within = span.end() <= day.end();
-        let mut owners = vec![find_span(self.connection, &span, true)?];
-        let closed = if is_within { find_span(self.connection, &day, false)? } else { None };
-        owners.extend(closed.map(Some));
-        let owners: Vec<i64> = owners.into_iter().flatten().collect();
+        let own = make_span(self.connection, &span)?;
+        let closed = if is_within { find_span(self.connection, &day)? } else { None };
+        let owners: Vec<i64> = [own].into_iter().chain(closed).collect();
 
         let lengths = self.lengths(&owners, waiting)?;
         for &owner in &owners {
@@ -234,9 +232,9 @@ impl Folding<'_> {
         }
         let open_day = (is_within && closed.is_none()).then_some(day.start);
         let mut fold = Fold::new(self.geo, self.key, lengths[0]);
-        let mut writer = Writer { folding: self, owners: &owners, lengths: &lengths, day, open_day, closed };
+        let mut writer = Writer { folding: self, owners: &owners, lengths: &lengths, open_day, closed };
         for (generation, waiting) in waiting {
-            let Drain { span: Times { start_ns, end_ns }, tallies, unattributed, .. } = &waiting.drain;
+            let Drain { span: kernel::Span { start_ns, end_ns }, tallies, unattributed, .. } = &waiting.drain;
             let is_short = end_ns.saturating_sub(*start_ns) <= MINUTE_NS;
             folded.untestable += u64::from(!is_short);
             let middle = (start_ns / 2 + end_ns / 2) / 1_000_000_000;
@@ -297,19 +295,15 @@ impl Folding<'_> {
             quality.add(drain);
             quality.observed_ns += waiting.observed_ns;
             quality.restarts += u64::from(waiting.restarted);
-            let add = |sum: Option<u64>, more: Option<u64>| match (sum, more) {
-                (sum, None) => sum,
-                (sum, Some(more)) => Some(sum.unwrap_or(0) + more),
-            };
-            quality.nic_received = add(quality.nic_received, waiting.nic_received);
-            quality.nic_dropped = add(quality.nic_dropped, waiting.nic_dropped);
+            quality.nic_received = add_known(quality.nic_received, waiting.nic_received);
+            quality.nic_dropped = add_known(quality.nic_dropped, waiting.nic_dropped);
             let mut packets = [0u64; 1 << 8];
             for slot in &drain.tallies {
                 packets[(slot.meta.0 >> 24) as usize] += u64::from(slot.packets);
             }
-            if let Some((number, _)) = generation.watches.iter().next().filter(|_| generation.watches.only().is_some())
-            {
-                packets[usize::from(number)] += drain.unattributed.iter().map(|lost| lost.packets).sum::<u64>();
+            if let Some((number, _)) = generation.watches.only() {
+                let lost = drain.unattributed.iter().map(|lost| lost.packets).sum::<u64>();
+                packets[usize::from(number)] += lost;
             }
             for (number, watch) in generation.watches.iter() {
                 let (observed_ns, sum) = sensors.entry(watch.sensor).or_default();
@@ -369,8 +363,6 @@ impl Folding<'_> {
     }
 }
 
-use crate::kernel::Span as Times;
-
 /// Cuts the cubes of a span to their bounds. Says how many rows went.
 pub(super) fn bound_cubes(connection: &Connection, span: i64, limits: &Limits) -> rusqlite::Result<u64> {
     let mut sum = 0;
@@ -427,7 +419,6 @@ struct Writer<'a, 'f> {
     owners: &'a [i64],
     /// Of the sketches of each.
     lengths: &'a [SourceLengths],
-    day: Span,
     /// Start of the day if it is open.
     open_day: Option<i64>,
     /// The day's span if it is closed.
@@ -507,7 +498,7 @@ impl Writer<'_, '_> {
             )?;
             let most = self.folding.limits.of_fold(Kept::Backscatter);
             let cut = fold.answers(most, |answer, packets| -> Result<(), Fault> {
-                let crate::cube::fold::Answer { minute, source, kind, port, family } = *answer;
+                let Answer { minute, source, kind, port, family } = *answer;
                 upsert.execute(params![minute, source, kind, port, family, signed(packets)])?;
                 Ok(())
             })?;
@@ -519,8 +510,47 @@ impl Writer<'_, '_> {
         let Some(day) = self.closed else { return Ok(0) };
         let mut late = Late::new(connection)?;
         fold.answers(usize::MAX, |answer, packets| -> Result<(), Fault> {
-            debug_assert!((self.day.start..self.day.end()).contains(&answer.minute));
             Ok(late.victim(day, answer, packets)?)
         })
+    }
+}
+
+/// What comes for a day that is closed: added to the rows of its lists that are there.
+struct Late<'c> {
+    port_prefix: CachedStatement<'c>,
+    survey: CachedStatement<'c>,
+    victim: CachedStatement<'c>,
+}
+
+impl<'c> Late<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            port_prefix: connection.prepare_cached(
+                "UPDATE port_prefix SET packets = packets + ?, sources = hll_union(sources, ?)
+                 WHERE span = ? AND class = ? AND kind = ? AND port = ? AND prefix = ? AND family = ?
+                   AND sensor = ?",
+            )?,
+            survey: connection.prepare_cached(
+                "UPDATE survey SET packets = packets + ?, sources = hll_union(sources, ?)
+                 WHERE span = ? AND prefix = ? AND family = ?",
+            )?,
+            victim: connection.prepare_cached(
+                "UPDATE victim SET packets = packets + ?
+                 WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?",
+            )?,
+        })
+    }
+
+    fn prefix(&mut self, day: i64, row: &Row, packets: u64, sources: Option<Vec<u8>>) -> rusqlite::Result<()> {
+        let Row { class, kind, family, sensor, port, prefix, .. } = *row;
+        let packets = signed(packets);
+        self.port_prefix
+            .execute(params![packets, sources, day, class, kind, port, prefix, family, sensor])?;
+        self.survey.execute(params![packets, sources, day, prefix, family]).map(drop)
+    }
+
+    fn victim(&mut self, day: i64, answer: &Answer, packets: u64) -> rusqlite::Result<()> {
+        let Answer { source, kind, port, family, .. } = *answer;
+        self.victim.execute(params![signed(packets), day, source, kind, port, family]).map(drop)
     }
 }
