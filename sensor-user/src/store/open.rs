@@ -1,7 +1,7 @@
 //! Connections to the database, and a new store.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::{self, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
@@ -64,7 +64,17 @@ impl Store {
         }
         let file = FileId::of(&path).map_err(StoreError::file(&path, "look at"))?;
         let last = HashMap::new();
-        let mut store = Self { path, connection: Some(connection), file, meta, zone, key, last, doubtful };
+        let mut store = Self {
+            path,
+            connection: Some(connection),
+            file,
+            meta,
+            zone,
+            key,
+            last,
+            doubtful,
+            damaged: BTreeSet::new(),
+        };
         // If it does not work now, every transaction tries it again.
         let _ = store.settle();
         Ok(store)
