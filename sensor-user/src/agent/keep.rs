@@ -171,13 +171,14 @@ impl Generation {
         self.keeping.drain(&mut self.pinned.banks, observes, nics)
     }
 
-    /// Drains until everything up to this moment is kept; `None` if the store cannot commit.
-    /// `observed`: whether packets could arrive up to now.
+    /// Drains until everything up to this moment is kept; `None` if the store cannot commit. Packets
+    /// are taken to have been able to arrive up to now if they were when last looked at.
     ///
     /// # Errors
     ///
     /// As [`Generation::drain`].
-    pub fn drain_all(&mut self, observed: bool) -> Result<Option<Vec<Drain>>, KernelError> {
+    pub fn drain_all(&mut self) -> Result<Option<Vec<Drain>>, KernelError> {
+        let observed = self.keeping.observing;
         let last = self.pinned.banks.header().epoch;
         let mut all = Vec::new();
         loop {

@@ -9,11 +9,13 @@
 //! | [`record`] | captures into the store, each once |
 
 pub mod end;
+pub mod fold;
 pub mod keep;
 pub mod record;
 pub mod start;
 
 pub use end::{Retired, retire};
+pub use fold::{Folder, fold};
 pub use keep::{Counters, Generation, Keeping, SharedStore, lock};
 pub use record::Recording;
 pub use start::{AgentError, Start, Started, adopt};

@@ -8,6 +8,7 @@ use crate::{
     cube::SourceLengths,
     kernel::{
         Drain, KernelError,
+        attach::Mode,
         interfaces::Interface,
         pins::{Pinned, Pins},
         program::{self, Settings},
@@ -50,6 +51,8 @@ pub struct Start<'a> {
     pub sensors: &'a Sensors,
     pub lengths: SourceLengths,
     pub interfaces: &'a [&'a Interface],
+    /// The mode that is insisted on; `None`: an interface that is observed already stays as it is.
+    pub mode: Option<Mode>,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -61,6 +64,8 @@ pub struct Started {
     pub meanwhile: Vec<Drain>,
     /// Whether it had been counting before.
     pub adopted: bool,
+    /// The interfaces with their modes.
+    pub modes: Vec<(String, Mode)>,
     /// Programs that it replaced, whose counts the store could not take yet.
     pub replaced: Vec<Box<Generation>>,
 }
@@ -72,40 +77,36 @@ impl Start<'_> {
     ///
     /// # Errors
     ///
-    /// What is in the way. Whatever was done until then is taken up by the next start.
+    /// What is in the way. A program that is new and replaces none is gone then; whatever else was
+    /// done is taken up by the next start.
     pub fn run<E: From<AgentError> + From<KernelError>>(
         &self,
-        attach: impl Fn(&mut Pinned, &Interface) -> Result<(), E>,
+        attach: impl Fn(&mut Pinned, &Interface) -> Result<Mode, E>,
     ) -> Result<Started, E> {
         let mut found = adopt(self.pins, self.store, false)?;
         let wanted = program::configuration(self.settings);
         let current = found.iter().rposition(|other| other.pinned.banks.header().configuration == wanted);
-        let adopted = current.is_some();
-        let mut generation = match current {
-            Some(position) => found.remove(position),
-            None => self.load()?,
+        let (mut generation, adopted) = match current {
+            Some(position) => (found.remove(position), true),
+            None => (self.load()?, false),
         };
-
         let mut meanwhile = Vec::new();
         if adopted && !generation.observes() {
             // Nobody knows until when packets could arrive: what was counted is an epoch of its own.
-            if let Some(drains) = generation.drain_all(false)? {
+            if let Some(drains) = generation.drain_all()? {
                 meanwhile = drains;
                 generation.keeping.begin_observing();
             }
         }
-        for interface in self.interfaces {
-            if generation.sits_on(interface.index) {
-                continue;
+        let modes = match self.attach(&mut generation, &mut found, attach) {
+            Ok(modes) => modes,
+            Err(error) => {
+                if !adopted && found.is_empty() {
+                    retire(self.pins, generation)?;
+                }
+                return Err(error);
             }
-            match found.iter_mut().find(|other| other.sits_on(interface.index)) {
-                Some(other) => generation.pinned.adopt_link(&mut other.pinned, interface.index)?,
-                None => attach(&mut generation.pinned, interface)?,
-            }
-        }
-        let wanted: Vec<u32> = self.interfaces.iter().map(|interface| interface.index).collect();
-        generation.detach_but(&wanted)?;
-
+        };
         let mut replaced = Vec::new();
         for other in found {
             match retire(self.pins, other)? {
@@ -113,7 +114,41 @@ impl Start<'_> {
                 Retired::Waits(other) => replaced.push(other),
             }
         }
-        Ok(Started { generation, meanwhile, adopted, replaced })
+        Ok(Started { generation, meanwhile, adopted, modes, replaced })
+    }
+
+    /// Puts a program on the wanted interfaces, and on no other.
+    fn attach<E: From<KernelError>>(
+        &self,
+        generation: &mut Generation,
+        others: &mut [Box<Generation>],
+        attach: impl Fn(&mut Pinned, &Interface) -> Result<Mode, E>,
+    ) -> Result<Vec<(String, Mode)>, E> {
+        let stays = |interface: &Interface| self.mode.is_none_or(|mode| interface.xdp_mode == Some(mode));
+        let staying: Vec<u32> = self
+            .interfaces
+            .iter()
+            .filter(|interface| stays(interface))
+            .map(|interface| interface.index)
+            .collect();
+        generation.detach_but(&staying)?;
+        for other in others.iter_mut() {
+            other.detach_but(&staying)?;
+        }
+        let mut modes = Vec::with_capacity(self.interfaces.len());
+        for interface in self.interfaces {
+            let other = others.iter_mut().find(|other| other.sits_on(interface.index));
+            let mode = match (generation.sits_on(interface.index), other) {
+                (true, _) => None,
+                (false, Some(other)) => {
+                    generation.pinned.adopt_link(&mut other.pinned, interface.index)?;
+                    None
+                }
+                (false, None) => Some(attach(&mut generation.pinned, interface)?),
+            };
+            modes.push((interface.name.clone(), mode.or(interface.xdp_mode).unwrap_or(Mode::Generic)));
+        }
+        Ok(modes)
     }
 
     /// Loads a program: its row in the store first, then its pins.

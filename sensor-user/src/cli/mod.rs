@@ -2,11 +2,14 @@
 //! own.
 
 mod config;
+mod counting;
 pub mod demo;
+pub mod detach;
 pub mod doctor;
 pub mod options;
 pub mod replay;
 pub mod run;
+pub mod status;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -31,6 +34,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
+    /// Say what counts in the kernel, and how far the store is
+    Status(status::StatusArgs),
+    /// Stop counting, and keep what was counted
+    Detach(detach::DetachArgs),
     /// Say what on this machine helps or hinders counting, and what to do about it
     Doctor(doctor::DoctorArgs),
 }
@@ -61,6 +68,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Detach(args) => detach::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }
     })

@@ -237,6 +237,22 @@ impl Store {
         Ok(())
     }
 
+    /// Makes sure that an epoch could be kept now.
+    pub fn probe(&mut self) -> Result<(), StoreError> {
+        self.write("write to it", |connection| {
+            connection.execute("UPDATE meta SET created = created", [])?;
+            Ok(())
+        })
+    }
+
+    /// Whether hours were folded with a database of countries.
+    pub fn knows_countries(&self) -> Result<bool, StoreError> {
+        self.read("look for databases", |connection| {
+            let find = "SELECT EXISTS (SELECT 1 FROM database WHERE role = 'country')";
+            Ok(connection.prepare_cached(find)?.query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// Frames of all epochs that were ever kept, but for replays that are still being read.
     pub fn frames(&self) -> Result<u64, StoreError> {
         self.read("add up what is kept", |connection| {

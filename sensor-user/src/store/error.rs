@@ -84,12 +84,12 @@ pub enum StoreError {
     /// There is a store, but not its key.
     #[error(
         "the key of store {} is missing: {} does not exist; restore it from a backup, or name it with \
-         --store-key; without it new sources cannot be counted together with those that are kept", path.display(), key.display()
+         --sketch-key; without it new sources cannot be counted together with those that are kept", path.display(), key.display()
     )]
     NoKey { path: PathBuf, key: PathBuf },
     /// The key is that of another store.
     #[error(
-        "{} is not the key of store {}: restore the right one from a backup, or name it with --store-key",
+        "{} is not the key of store {}: restore the right one from a backup, or name it with --sketch-key",
         key.display(), path.display()
     )]
     OtherKey { path: PathBuf, key: PathBuf },

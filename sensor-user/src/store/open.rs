@@ -80,6 +80,20 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], or as [`Store::open`].
+    pub fn open_existing(place: &Place) -> Result<Self, StoreError> {
+        match fs::metadata(&place.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::Missing(place.path.clone()))
+            }
+            _ => Self::open(place, None),
+        }
+    }
+
     /// Opens the same store again, after trouble.
     ///
     /// # Errors

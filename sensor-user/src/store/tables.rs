@@ -58,13 +58,13 @@ impl Limits {
 
     /// The most rows of one fold that go to the store, where they are cut to the bound.
     pub(super) fn of_fold(&self, cube: Kept) -> usize {
-        self.of(cube).map_or(usize::MAX, |bound| usize::try_from(bound.saturating_mul(2)).unwrap_or(usize::MAX))
+        self.of(cube)
+            .map_or(usize::MAX, |bound| usize::try_from(bound.saturating_mul(2)).unwrap_or(usize::MAX))
     }
 }
 
 /// The cubes in the order in which they are cut.
-pub(super) const CUT_ORDER: [Kept; 4] =
-    [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool, Kept::PortRegion];
+pub(super) const CUT_ORDER: [Kept; 4] = [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool, Kept::PortRegion];
 
 /// Bit of a span's `cut`: sources are missing from sketches, because they were counted with another
 /// length than the span's sketches have.
@@ -239,7 +239,8 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     let range = format!("{} BETWEEN ?1 AND ?2", table.owner);
     let is_within = {
         let sql = format!("SELECT count(*) FROM {name} WHERE {range}");
-        let count: i64 = connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
+        let count: i64 =
+            connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
         u64::try_from(count).unwrap_or(0) <= bound
     };
     if is_within {
