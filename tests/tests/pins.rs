@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use aya::maps::{Array, Map, MapData};
 use sensor_common::layout::{Control, MAGIC, Ports, VERSION};
 use teiten::kernel::{
     Drain, KernelError,
@@ -545,6 +546,71 @@ fn a_drain_is_repeated_until_it_is_released() {
     for epoch in 5..8 {
         let drain = pinned.banks.take().unwrap();
         assert_eq!((drain.epoch, drain.outcomes.runs, drain.mismatches.len()), (epoch, 0, 0));
+    }
+}
+
+/// Frames without counters have no bank: their number only grows.
+#[test]
+fn frames_without_counters_are_told_once() {
+    if !root() {
+        return;
+    }
+    let directory = Directory::new();
+    let pins = directory.lock();
+    let mut pinned = pinned(&pins);
+    let control = Map::Array(MapData::from_pin(pinned.path().join("control")).unwrap());
+    let mut control = Array::<_, [u64; size_of::<Control>() / 8]>::try_from(control).unwrap();
+    let mut more = |frames: u64| {
+        let mut value = control.get(&0, 0).unwrap();
+        value[std::mem::offset_of!(Control, uncounted) / 8] += frames;
+        control.set(0, value, 0).unwrap();
+    };
+    more(3);
+    assert_eq!(pinned.banks.drain().unwrap().uncounted, 3);
+    more(2);
+    // Those come with the next epoch.
+    assert_eq!(pinned.banks.drain().unwrap().uncounted, 3);
+    pinned.banks.release();
+    let drain = pinned.banks.drain().unwrap();
+    assert_eq!((drain.epoch, drain.uncounted), (1, 2));
+
+    // Another agent goes by what the store has: 3 of epoch 0.
+    drop(pinned);
+    let mut pinned = pins.generations().unwrap().remove(0);
+    let header = pinned.banks.header();
+    assert_eq!((header.epoch, header.uncounted), (2, 5));
+    let quiet = resume(header.epoch, Some(0)).unwrap();
+    assert_eq!(quiet, Quiet::Drain(1));
+    pinned.banks.resume(quiet, 3);
+    let drain = pinned.banks.take().unwrap();
+    assert_eq!((drain.epoch, drain.uncounted), (1, 2));
+    drop(pinned);
+    let mut pinned = pins.generations().unwrap().remove(0);
+    pinned.banks.resume(resume(2, Some(1)).unwrap(), 5);
+    more(1);
+    assert_eq!(pinned.banks.take().unwrap().uncounted, 1);
+    assert_eq!(pinned.banks.take().unwrap().uncounted, 0);
+}
+
+#[test]
+fn who_may_not_is_told_so() {
+    if !root() {
+        return;
+    }
+    let directory = Directory::new();
+    drop(directory.lock());
+    let refused = thread::scope(|scope| {
+        let nobody = scope.spawn(|| {
+            // SAFETY: by system call, and so of this thread only, which ends with the test.
+            assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) }, 0);
+            [Pins::lock(&directory.0).map(drop), look(&directory.0).map(drop)]
+        });
+        nobody.join().unwrap()
+    });
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, KernelError::NoPinPrivilege { .. }), "{error:?}");
+        assert!(error.to_string().contains("run as root (sudo)"), "{error}");
     }
 }
 

@@ -616,7 +616,7 @@ fn check(path: &Path, file: &str, result: io::Result<Option<String>>) -> Result<
 fn call(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KernelError {
     let what = path.display().to_string();
     move |source| match source.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) if call.starts_with("bpf") => KernelError::NoPrivilege,
+        Some(libc::EPERM | libc::EACCES) => KernelError::NoPinPrivilege { call, what },
         _ => KernelError::Call { call, what, source },
     }
 }
