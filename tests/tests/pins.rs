@@ -1,13 +1,15 @@
 //! Counters that outlive the agent: pinned, found again, handed on, refused.
 
 use std::{
-    fs,
+    env,
+    fs::{self, File},
+    io::Write,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    process,
+    process::{self, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aya::maps::{Array, Map, MapData};
@@ -21,7 +23,7 @@ use teiten::kernel::{
     resume::{Quiet, resume},
     testrun::Runner,
 };
-use teiten_tests::{bpf, frames::*, netns::Pair, root, send::Socket, wait_for};
+use teiten_tests::{DEADLINE, bpf, frames::*, netns::Pair, root, send::Socket, wait_for};
 
 /// A directory for pins of its own. All that is pinned there goes when it is dropped.
 struct Directory(PathBuf);
@@ -209,6 +211,105 @@ fn counting_goes_on_without_an_agent_and_nothing_is_lost() {
     assert_eq!(empty.outcomes.runs, 0);
     pins.remove(pinned).unwrap();
     assert!(directory.names().is_empty());
+}
+
+/// Where the process of [`an_agent_that_is_to_be_killed`] finds pins and store.
+const KILLED: &str = "TEITEN_TESTS_KILLED_AGENT";
+
+/// Epochs and runs in a file of lines, which is the store of an agent that is killed.
+fn kept(store: &Path) -> Vec<(u64, u64)> {
+    let text = fs::read_to_string(store).unwrap();
+    let numbers = |line: &str| {
+        let (epoch, runs) = line.split_once(' ').expect("two numbers");
+        (epoch.parse().unwrap(), runs.parse().unwrap())
+    };
+    text.lines().map(numbers).collect()
+}
+
+/// Drains as fast as it can until it is killed. No test of its own: it does nothing unless another
+/// test has started it.
+#[test]
+fn an_agent_that_is_to_be_killed() {
+    let Some(place) = env::var_os(KILLED) else { return };
+    let (directory, store) = (Path::new(&place), Path::new(&place).file_name().unwrap());
+    let store = env::temp_dir().join(store);
+    let pins = Pins::lock(directory).unwrap();
+    let mut pinned = pins.generations().unwrap().remove(0);
+    let last = kept(&store).last().map(|(epoch, _)| *epoch);
+    pinned.banks.resume(resume(pinned.banks.header().epoch, last).unwrap(), 0);
+    let mut file = File::options().append(true).open(&store).unwrap();
+    loop {
+        let drain = pinned.banks.drain().unwrap();
+        assert_eq!((drain.mismatches.len(), drain.uncounted, drain.lost), (0, 0, 0));
+        // All in one call, which a kill does not cut.
+        file.write_all(format!("{} {}\n", drain.epoch, drain.outcomes.runs).as_bytes()).unwrap();
+        pinned.banks.release();
+    }
+}
+
+#[test]
+fn killed_agents_lose_nothing_and_keep_nothing_twice() {
+    if !root() {
+        return;
+    }
+    let (pair, directory) = (Pair::new(), Directory::new());
+    let store = env::temp_dir().join(directory.0.file_name().unwrap());
+    File::create(&store).unwrap();
+    let index = interface(&pair).index;
+    {
+        let pins = directory.lock();
+        let mut pinned = pinned(&pins);
+        pair.inner.enter(|| pinned.attach(&interface(&pair), Mode::Native)).unwrap();
+    }
+    let mut quiet = [0; 2];
+    let sent = under_traffic(&pair, || {
+        for round in 0..30u64 {
+            let before = kept(&store).len();
+            let mut agent = Command::new(env::current_exe().unwrap())
+                .args(["--exact", "an_agent_that_is_to_be_killed"])
+                .env(KILLED, &directory.0)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let start = Instant::now();
+            while kept(&store).len() == before {
+                assert!(start.elapsed() < DEADLINE, "waited in vain for a commit");
+                thread::yield_now();
+            }
+            // While it zeroes, or while it waits for the next epoch's runs.
+            thread::sleep(Duration::from_micros(if round % 2 == 0 {
+                round * 50
+            } else {
+                round * 701 % 9000
+            }));
+            agent.kill().unwrap();
+            agent.wait().unwrap();
+            let seen = look(&directory.0).unwrap().generations.remove(0).unwrap();
+            let last = kept(&store).last().map(|(epoch, _)| *epoch);
+            quiet[usize::from(resume(seen.header.epoch, last).unwrap() == Quiet::Zero)] += 1;
+        }
+    });
+    let (pins, mut pinned) = directory.adopt();
+    let mut kept = kept(&store);
+    fs::remove_file(&store).unwrap();
+    pinned.unlink(index).unwrap();
+    pinned.banks.grace().unwrap();
+    pinned.banks.resume(resume(pinned.banks.header().epoch, Some(kept.len() as u64 - 1)).unwrap(), 0);
+    for _ in 0..2 {
+        let drain = pinned.banks.take().unwrap();
+        assert_eq!(drain.mismatches, []);
+        kept.push((drain.epoch, drain.outcomes.runs));
+    }
+    assert!(kept.iter().enumerate().all(|(number, (epoch, _))| number as u64 == *epoch), "{kept:?}");
+    let runs: u64 = kept.iter().map(|(_, runs)| runs).sum();
+    assert_eq!(runs, sent, "{} epochs, {quiet:?}", kept.len());
+    println!(
+        "{} epochs, ended {} times before a commit and {} times after one",
+        kept.len(),
+        quiet[0],
+        quiet[1]
+    );
+    pins.remove(pinned).unwrap();
 }
 
 #[test]
