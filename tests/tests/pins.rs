@@ -1,15 +1,18 @@
 //! Counters that outlive the agent: pinned, found again, handed on, refused.
 
 use std::{
-    fs,
+    env,
+    fs::{self, File},
+    io::Write,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    process,
+    process::{self, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use aya::maps::{Array, Map, MapData};
 use sensor_common::layout::{Control, MAGIC, Ports, VERSION};
 use teiten::kernel::{
     Drain, KernelError,
@@ -20,7 +23,7 @@ use teiten::kernel::{
     resume::{Quiet, resume},
     testrun::Runner,
 };
-use teiten_tests::{bpf, frames::*, netns::Pair, root, send::Socket, wait_for};
+use teiten_tests::{DEADLINE, bpf, frames::*, netns::Pair, root, send::Socket, wait_for};
 
 /// A directory for pins of its own. All that is pinned there goes when it is dropped.
 struct Directory(PathBuf);
@@ -208,6 +211,105 @@ fn counting_goes_on_without_an_agent_and_nothing_is_lost() {
     assert_eq!(empty.outcomes.runs, 0);
     pins.remove(pinned).unwrap();
     assert!(directory.names().is_empty());
+}
+
+/// Where the process of [`an_agent_that_is_to_be_killed`] finds pins and store.
+const KILLED: &str = "TEITEN_TESTS_KILLED_AGENT";
+
+/// Epochs and runs in a file of lines, which is the store of an agent that is killed.
+fn kept(store: &Path) -> Vec<(u64, u64)> {
+    let text = fs::read_to_string(store).unwrap();
+    let numbers = |line: &str| {
+        let (epoch, runs) = line.split_once(' ').expect("two numbers");
+        (epoch.parse().unwrap(), runs.parse().unwrap())
+    };
+    text.lines().map(numbers).collect()
+}
+
+/// Drains as fast as it can until it is killed. No test of its own: it does nothing unless another
+/// test has started it.
+#[test]
+fn an_agent_that_is_to_be_killed() {
+    let Some(place) = env::var_os(KILLED) else { return };
+    let (directory, store) = (Path::new(&place), Path::new(&place).file_name().unwrap());
+    let store = env::temp_dir().join(store);
+    let pins = Pins::lock(directory).unwrap();
+    let mut pinned = pins.generations().unwrap().remove(0);
+    let last = kept(&store).last().map(|(epoch, _)| *epoch);
+    pinned.banks.resume(resume(pinned.banks.header().epoch, last).unwrap(), 0);
+    let mut file = File::options().append(true).open(&store).unwrap();
+    loop {
+        let drain = pinned.banks.drain().unwrap();
+        assert_eq!((drain.mismatches.len(), drain.uncounted, drain.lost), (0, 0, 0));
+        // All in one call, which a kill does not cut.
+        file.write_all(format!("{} {}\n", drain.epoch, drain.outcomes.runs).as_bytes()).unwrap();
+        pinned.banks.release();
+    }
+}
+
+#[test]
+fn killed_agents_lose_nothing_and_keep_nothing_twice() {
+    if !root() {
+        return;
+    }
+    let (pair, directory) = (Pair::new(), Directory::new());
+    let store = env::temp_dir().join(directory.0.file_name().unwrap());
+    File::create(&store).unwrap();
+    let index = interface(&pair).index;
+    {
+        let pins = directory.lock();
+        let mut pinned = pinned(&pins);
+        pair.inner.enter(|| pinned.attach(&interface(&pair), Mode::Native)).unwrap();
+    }
+    let mut quiet = [0; 2];
+    let sent = under_traffic(&pair, || {
+        for round in 0..30u64 {
+            let before = kept(&store).len();
+            let mut agent = Command::new(env::current_exe().unwrap())
+                .args(["--exact", "an_agent_that_is_to_be_killed"])
+                .env(KILLED, &directory.0)
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let start = Instant::now();
+            while kept(&store).len() == before {
+                assert!(start.elapsed() < DEADLINE, "waited in vain for a commit");
+                thread::yield_now();
+            }
+            // While it zeroes, or while it waits for the next epoch's runs.
+            thread::sleep(Duration::from_micros(if round % 2 == 0 {
+                round * 50
+            } else {
+                round * 701 % 9000
+            }));
+            agent.kill().unwrap();
+            agent.wait().unwrap();
+            let seen = look(&directory.0).unwrap().generations.remove(0).unwrap();
+            let last = kept(&store).last().map(|(epoch, _)| *epoch);
+            quiet[usize::from(resume(seen.header.epoch, last).unwrap() == Quiet::Zero)] += 1;
+        }
+    });
+    let (pins, mut pinned) = directory.adopt();
+    let mut kept = kept(&store);
+    fs::remove_file(&store).unwrap();
+    pinned.unlink(index).unwrap();
+    pinned.banks.grace().unwrap();
+    pinned.banks.resume(resume(pinned.banks.header().epoch, Some(kept.len() as u64 - 1)).unwrap(), 0);
+    for _ in 0..2 {
+        let drain = pinned.banks.take().unwrap();
+        assert_eq!(drain.mismatches, []);
+        kept.push((drain.epoch, drain.outcomes.runs));
+    }
+    assert!(kept.iter().enumerate().all(|(number, (epoch, _))| number as u64 == *epoch), "{kept:?}");
+    let runs: u64 = kept.iter().map(|(_, runs)| runs).sum();
+    assert_eq!(runs, sent, "{} epochs, {quiet:?}", kept.len());
+    println!(
+        "{} epochs, ended {} times before a commit and {} times after one",
+        kept.len(),
+        quiet[0],
+        quiet[1]
+    );
+    pins.remove(pinned).unwrap();
 }
 
 #[test]
@@ -545,6 +647,71 @@ fn a_drain_is_repeated_until_it_is_released() {
     for epoch in 5..8 {
         let drain = pinned.banks.take().unwrap();
         assert_eq!((drain.epoch, drain.outcomes.runs, drain.mismatches.len()), (epoch, 0, 0));
+    }
+}
+
+/// Frames without counters have no bank: their number only grows.
+#[test]
+fn frames_without_counters_are_told_once() {
+    if !root() {
+        return;
+    }
+    let directory = Directory::new();
+    let pins = directory.lock();
+    let mut pinned = pinned(&pins);
+    let control = Map::Array(MapData::from_pin(pinned.path().join("control")).unwrap());
+    let mut control = Array::<_, [u64; size_of::<Control>() / 8]>::try_from(control).unwrap();
+    let mut more = |frames: u64| {
+        let mut value = control.get(&0, 0).unwrap();
+        value[std::mem::offset_of!(Control, uncounted) / 8] += frames;
+        control.set(0, value, 0).unwrap();
+    };
+    more(3);
+    assert_eq!(pinned.banks.drain().unwrap().uncounted, 3);
+    more(2);
+    // Those come with the next epoch.
+    assert_eq!(pinned.banks.drain().unwrap().uncounted, 3);
+    pinned.banks.release();
+    let drain = pinned.banks.drain().unwrap();
+    assert_eq!((drain.epoch, drain.uncounted), (1, 2));
+
+    // Another agent goes by what the store has: 3 of epoch 0.
+    drop(pinned);
+    let mut pinned = pins.generations().unwrap().remove(0);
+    let header = pinned.banks.header();
+    assert_eq!((header.epoch, header.uncounted), (2, 5));
+    let quiet = resume(header.epoch, Some(0)).unwrap();
+    assert_eq!(quiet, Quiet::Drain(1));
+    pinned.banks.resume(quiet, 3);
+    let drain = pinned.banks.take().unwrap();
+    assert_eq!((drain.epoch, drain.uncounted), (1, 2));
+    drop(pinned);
+    let mut pinned = pins.generations().unwrap().remove(0);
+    pinned.banks.resume(resume(2, Some(1)).unwrap(), 5);
+    more(1);
+    assert_eq!(pinned.banks.take().unwrap().uncounted, 1);
+    assert_eq!(pinned.banks.take().unwrap().uncounted, 0);
+}
+
+#[test]
+fn who_may_not_is_told_so() {
+    if !root() {
+        return;
+    }
+    let directory = Directory::new();
+    drop(directory.lock());
+    let refused = thread::scope(|scope| {
+        let nobody = scope.spawn(|| {
+            // SAFETY: by system call, and so of this thread only, which ends with the test.
+            assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) }, 0);
+            [Pins::lock(&directory.0).map(drop), look(&directory.0).map(drop)]
+        });
+        nobody.join().unwrap()
+    });
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, KernelError::NoPinPrivilege { .. }), "{error:?}");
+        assert!(error.to_string().contains("run as root (sudo)"), "{error}");
     }
 }
 

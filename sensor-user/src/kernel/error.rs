@@ -78,6 +78,16 @@ pub enum KernelError {
     /// Netlink did not answer as it must.
     #[error("asking the kernel for its interfaces failed")]
     Netlink(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The process may not work with pinned counters.
+    #[error(
+        "not allowed to work with pinned counters ({call} for {what}): run as root (sudo), or give the \
+         process the capabilities CAP_SYS_ADMIN, CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+    )]
+    NoPinPrivilege {
+        /// The system call and command that was refused.
+        call: &'static str,
+        what: String,
+    },
     /// The pins are another agent's.
     #[error("another agent{} works with the counters in {}: end it first", of_pid(*pid), path.display())]
     Held {

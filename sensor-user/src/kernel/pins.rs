@@ -537,7 +537,12 @@ fn links(path: &Path) -> Result<Vec<PinnedLink>, KernelError> {
     let mut links = Vec::new();
     for name in names(path)? {
         let Some(ifindex) = link_index(&name) else { continue };
-        let (_, known) = open_link(&path.join(name))?;
+        let known = match open_link(&path.join(name)) {
+            Ok((_, known)) => known,
+            // Moved or removed since: only whoever holds the lock does that.
+            Err(KernelError::Call { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let alive = known.ifindex != 0;
         let interface = alive.then(|| interface_name(known.ifindex)).flatten();
         links.push(PinnedLink { ifindex, interface, alive, program: known.program });
@@ -616,7 +621,7 @@ fn check(path: &Path, file: &str, result: io::Result<Option<String>>) -> Result<
 fn call(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KernelError {
     let what = path.display().to_string();
     move |source| match source.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) if call.starts_with("bpf") => KernelError::NoPrivilege,
+        Some(libc::EPERM | libc::EACCES) => KernelError::NoPinPrivilege { call, what },
         _ => KernelError::Call { call, what, source },
     }
 }
