@@ -23,6 +23,8 @@ mod key;
 mod open;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
