@@ -31,6 +31,8 @@ mod reader;
 mod schema;
 mod spans;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
