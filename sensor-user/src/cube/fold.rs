@@ -183,8 +183,7 @@ impl<'a> Fold<'a> {
             geo,
             key,
             lengths,
-            scopes: [Family::V4, Family::V6]
-                .map(|family| Scope::new(key, family, lengths.of(family))),
+            scopes: [Family::V4, Family::V6].map(|family| Scope::new(key, family, lengths.of(family))),
             sensors: vec![0],
             seen: Vec::new(),
             answers: Vec::new(),
@@ -358,10 +357,8 @@ impl<'a> Fold<'a> {
         }
         if cube != Kept::Prefix {
             // By the place of the row that they are put into.
-            let mut others: Vec<(u128, Group)> = cut
-                .iter()
-                .map(|&group| (layout.other(self.entries[group.begin].place), group))
-                .collect();
+            let mut others: Vec<(u128, Group)> =
+                cut.iter().map(|&group| (layout.other(self.entries[group.begin].place), group)).collect();
             others.sort_by_key(|&(place, _)| place);
             for others in others.chunk_by(|(a, _), (b, _)| a == b) {
                 let row = layout.row(others[0].0, &self.sensors);

@@ -213,12 +213,7 @@ impl Folding<'_> {
     }
 
     /// Adds the epochs of one span.
-    fn span(
-        &self,
-        span: Span,
-        waiting: &[(&Generation, Waiting)],
-        folded: &mut Folded,
-    ) -> Result<(), Fault> {
+    fn span(&self, span: Span, waiting: &[(&Generation, Waiting)], folded: &mut Folded) -> Result<(), Fault> {
         let day = self.zone.day_of(span.start);
         let day = Span { level: Level::Day, start: day.start, seconds: day.seconds };
         let is_within = span.end() <= day.end();
@@ -384,7 +379,9 @@ pub(super) fn length_of(connection: &Connection, span: i64, family: Family) -> r
         Family::V6 => 6,
     };
     let sources: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT sources FROM total WHERE span = ? AND family = ? AND sources IS NOT NULL LIMIT 1")?
+        .prepare_cached(
+            "SELECT sources FROM total WHERE span = ? AND family = ? AND sources IS NOT NULL LIMIT 1",
+        )?
         .query_row([span, number], |row| row.get(0))
         .optional()?;
     let sketch = sources.map(|bytes| Sketch::from_bytes(&bytes)).transpose();
@@ -453,8 +450,8 @@ impl Writer<'_, '_> {
         fold.rows(cube, self.folding.limits.of_fold(cube), |row, packets, sketch| {
             let sources = sketch.map(Sketch::to_bytes);
             for (&owner, lengths) in self.owners.iter().zip(self.lengths) {
-                let fits = sketch
-                    .is_some_and(|sketch| sketch.scope().length == lengths.of(sketch.scope().family));
+                let fits =
+                    sketch.is_some_and(|sketch| sketch.scope().length == lengths.of(sketch.scope().family));
                 table.put(&mut upsert, owner, row, packets, sources.as_deref().filter(|_| fits))?;
             }
             Ok(())
@@ -481,8 +478,9 @@ impl Writer<'_, '_> {
         let mut late = Late::new(connection)?;
         let lengths = self.lengths.last().copied();
         fold.rows(Kept::Prefix, usize::MAX, |row, packets, sketch| -> Result<(), Fault> {
-            let sources = sketch
-                .filter(|sketch| lengths.is_some_and(|l| l.of(sketch.scope().family) == sketch.scope().length));
+            let sources = sketch.filter(|sketch| {
+                lengths.is_some_and(|l| l.of(sketch.scope().family) == sketch.scope().length)
+            });
             Ok(late.prefix(day, row, packets, sources.map(Sketch::to_bytes))?)
         })
     }
@@ -541,7 +539,13 @@ impl<'c> Late<'c> {
         })
     }
 
-    fn prefix(&mut self, day: i64, row: &Row, packets: u64, sources: Option<Vec<u8>>) -> rusqlite::Result<()> {
+    fn prefix(
+        &mut self,
+        day: i64,
+        row: &Row,
+        packets: u64,
+        sources: Option<Vec<u8>>,
+    ) -> rusqlite::Result<()> {
         let Row { class, kind, family, sensor, port, prefix, .. } = *row;
         let packets = signed(packets);
         self.port_prefix

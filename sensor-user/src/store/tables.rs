@@ -1,7 +1,12 @@
 //! The tables that rows of cubes are kept in: their columns, and what keeps them bounded.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashMap;
-use rusqlite::{Connection, Row as SqlRow, Statement, params_from_iter, types::Value};
+use rusqlite::{
+    Connection, Row as SqlRow, Statement, params_from_iter,
+    types::{Type, Value},
+};
 
 use crate::{
     cube::fold::{Kept, Row},
@@ -58,13 +63,13 @@ impl Limits {
 
     /// The most rows of one fold that go to the store, where they are cut to the bound.
     pub(super) fn of_fold(&self, cube: Kept) -> usize {
-        self.of(cube).map_or(usize::MAX, |bound| usize::try_from(bound.saturating_mul(2)).unwrap_or(usize::MAX))
+        self.of(cube)
+            .map_or(usize::MAX, |bound| usize::try_from(bound.saturating_mul(2)).unwrap_or(usize::MAX))
     }
 }
 
 /// The cubes in the order in which they are cut.
-pub(super) const CUT_ORDER: [Kept; 4] =
-    [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool, Kept::PortRegion];
+pub(super) const CUT_ORDER: [Kept; 4] = [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool, Kept::PortRegion];
 
 /// Bit of a span's `cut`: sources are missing from sketches, because they were counted with another
 /// length than the span's sketches have.
@@ -109,6 +114,41 @@ impl Column {
             Self::Prefix => statement.raw_bind_parameter(index, row.prefix),
             Self::Family => statement.raw_bind_parameter(index, row.family),
             Self::Sensor => statement.raw_bind_parameter(index, row.sensor),
+        }
+    }
+
+    fn read(self, found: &SqlRow<'_>, index: usize, row: &mut Row) -> rusqlite::Result<()> {
+        match self {
+            Self::Class => row.class = found.get(index)?,
+            Self::Kind => row.kind = found.get(index)?,
+            Self::Port => row.port = found.get(index)?,
+            Self::Region => {
+                let text = found.get_ref(index)?.as_str()?;
+                row.region = Region::named(text).ok_or_else(|| {
+                    let error = format!("`{text}` is no region");
+                    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, error.into())
+                })?;
+            }
+            Self::Asn => row.asn = found.get(index)?,
+            Self::Tool => row.tool = found.get(index)?,
+            Self::Prefix => row.prefix = found.get(index)?,
+            Self::Family => row.family = found.get(index)?,
+            Self::Sensor => row.sensor = found.get(index)?,
+        }
+        Ok(())
+    }
+
+    fn order(self, a: &Row, b: &Row) -> Ordering {
+        match self {
+            Self::Class => a.class.cmp(&b.class),
+            Self::Kind => a.kind.cmp(&b.kind),
+            Self::Port => a.port.cmp(&b.port),
+            Self::Region => a.region.as_str().cmp(b.region.as_str()),
+            Self::Asn => a.asn.cmp(&b.asn),
+            Self::Tool => a.tool.cmp(&b.tool),
+            Self::Prefix => a.prefix.cmp(&b.prefix),
+            Self::Family => a.family.cmp(&b.family),
+            Self::Sensor => a.sensor.cmp(&b.sensor),
         }
     }
 }
@@ -175,6 +215,44 @@ impl Table {
         self.columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ")
     }
 
+    /// Finds the rows of an owner, in the order of the index, for [`Table::read`].
+    pub fn select(&self) -> String {
+        let Self { name, owner, .. } = self;
+        let columns = self.columns();
+        format!(
+            "SELECT {columns}, packets, sources FROM {name} WHERE {owner} = ? ORDER BY {owner}, {columns}"
+        )
+    }
+
+    /// A row that [`Table::select`] found: its columns, packets and sources.
+    pub fn read<'r>(&self, found: &'r SqlRow<'_>) -> rusqlite::Result<(Row, u64, Option<&'r [u8]>)> {
+        let mut row = Row {
+            class: 0,
+            kind: 0,
+            family: 0,
+            sensor: 0,
+            port: 0,
+            region: Region::UNKNOWN,
+            asn: 0,
+            tool: 0,
+            prefix: 0,
+        };
+        for (index, column) in self.columns.iter().enumerate() {
+            column.read(found, index, &mut row)?;
+        }
+        let packets = found.get::<_, i64>(self.columns.len())?.unsigned_abs();
+        Ok((row, packets, found.get_ref(self.columns.len() + 1)?.as_blob_or_null()?))
+    }
+
+    /// The order of two rows in the index.
+    pub fn order(&self, a: &Row, b: &Row) -> Ordering {
+        self.columns
+            .iter()
+            .map(|column| column.order(a, b))
+            .find(|&order| order != Ordering::Equal)
+            .unwrap_or(Ordering::Equal)
+    }
+
     /// Adds a row's packets and sources to those that are kept. Parameters as [`Table::put`] binds them.
     pub fn upsert(&self) -> String {
         let Self { name, owner, .. } = self;
@@ -239,7 +317,8 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     let range = format!("{} BETWEEN ?1 AND ?2", table.owner);
     let is_within = {
         let sql = format!("SELECT count(*) FROM {name} WHERE {range}");
-        let count: i64 = connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
+        let count: i64 =
+            connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
         u64::try_from(count).unwrap_or(0) <= bound
     };
     if is_within {
