@@ -130,7 +130,7 @@ impl Store {
         let old: Vec<i64> = self.read("look for old spans", |connection| {
             // An hour or coarse span is part of a day once that is closed.
             let mut find = connection.prepare_cached(
-                "SELECT id FROM span WHERE start + seconds <= CASE WHEN level <> 1 AND EXISTS (
+                "SELECT id FROM span WHERE start <= ?1 AND start + seconds <= CASE WHEN level <> 1 AND EXISTS (
                      SELECT 1 FROM span d WHERE d.level = 1 AND d.start > span.start - 100000
                        AND d.start <= span.start AND d.start + d.seconds >= span.start + span.seconds)
                    THEN ?1 WHEN level = 0 THEN -9223372036854775808 ELSE ?2 END

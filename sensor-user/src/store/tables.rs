@@ -258,10 +258,11 @@ impl Table {
         let Self { name, owner, .. } = self;
         let columns = self.columns();
         let values = vec!["?"; self.columns.len() + 3].join(", ");
+        let union = union_with("excluded.sources");
         format!(
             "INSERT INTO {name} ({owner}, {columns}, packets, sources) VALUES ({values}) \
              ON CONFLICT ({owner}, {columns}) DO UPDATE \
-             SET packets = packets + excluded.packets, sources = hll_union(sources, excluded.sources)"
+             SET packets = packets + excluded.packets, sources = {union}"
         )
     }
 
@@ -283,6 +284,15 @@ impl Table {
         upsert.raw_execute()?;
         Ok(())
     }
+}
+
+/// The union of a row's `sources` and others, or the row's where the others are of another scope: cut to
+/// another length (see [`MIXED`]). Bytes 2 to 4 of a sketch are length and key.
+pub(super) fn union_with(others: &str) -> String {
+    format!(
+        "CASE WHEN substr(sources, 2, 3) <> substr({others}, 2, 3) THEN sources \
+         ELSE hll_union(sources, {others}) END"
+    )
 }
 
 /// Which rows are counted and cut together.
