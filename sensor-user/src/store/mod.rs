@@ -20,6 +20,8 @@
 
 pub mod blob;
 mod commit;
+#[cfg(test)]
+mod cube_tests;
 mod error;
 mod fold;
 mod functions;
@@ -31,6 +33,8 @@ mod reader;
 mod schema;
 mod spans;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
