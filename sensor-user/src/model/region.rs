@@ -39,6 +39,13 @@ impl Region {
         }
     }
 
+    /// The region that [`Region::as_str`] gives this text for; `None` if there is none.
+    pub fn named(text: &str) -> Option<Self> {
+        let groups = [Self::UNKNOWN, Self::NON_ROUTABLE, Self::UNATTRIBUTED, Self::OTHER];
+        let group = groups.into_iter().find(|group| group.as_str() == text);
+        group.or_else(|| Self::from_code(text).filter(|region| region.as_str() == text))
+    }
+
     /// How many numbers [`Region::index`] gives.
     pub const INDICES: usize = 1 << 16;
 

@@ -13,7 +13,7 @@ use sensor_common::kind::Family;
 use super::{
     Fault, Store, StoreError, blob, signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, span_of},
-    tables::{CUT_ORDER, Limits, MIXED, Owner, Table, shrink},
+    tables::{CUT_ORDER, Limits, MIXED, Owner, Table, shrink, union_with},
 };
 use crate::{
     cube::{
@@ -522,16 +522,17 @@ struct Late<'c> {
 
 impl<'c> Late<'c> {
     fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let union = union_with("?2");
         Ok(Self {
-            port_prefix: connection.prepare_cached(
-                "UPDATE port_prefix SET packets = packets + ?, sources = hll_union(sources, ?)
-                 WHERE span = ? AND class = ? AND kind = ? AND port = ? AND prefix = ? AND family = ?
-                   AND sensor = ?",
-            )?,
-            survey: connection.prepare_cached(
-                "UPDATE survey SET packets = packets + ?, sources = hll_union(sources, ?)
-                 WHERE span = ? AND prefix = ? AND family = ?",
-            )?,
+            port_prefix: connection.prepare_cached(&format!(
+                "UPDATE port_prefix SET packets = packets + ?1, sources = {union}
+                 WHERE span = ?3 AND class = ?4 AND kind = ?5 AND port = ?6 AND prefix = ?7
+                   AND family = ?8 AND sensor = ?9"
+            ))?,
+            survey: connection.prepare_cached(&format!(
+                "UPDATE survey SET packets = packets + ?1, sources = {union}
+                 WHERE span = ?3 AND prefix = ?4 AND family = ?5"
+            ))?,
             victim: connection.prepare_cached(
                 "UPDATE victim SET packets = packets + ?
                  WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?",

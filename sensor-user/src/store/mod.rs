@@ -20,11 +20,14 @@
 
 pub mod blob;
 mod commit;
+#[cfg(test)]
+mod cube_tests;
 mod error;
 mod fold;
 mod functions;
 mod generation;
 mod key;
+mod maintain;
 mod open;
 mod progress;
 mod reader;
@@ -48,6 +51,7 @@ pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
 pub use fold::{Damaged, Folded};
 pub use generation::{GenerationRow, NewGeneration, Origin};
+pub use maintain::{GRACE, Maintained, Retention};
 pub use progress::{GenerationProgress, Progress};
 pub use reader::Reader;
 pub use schema::Meta;

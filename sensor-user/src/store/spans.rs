@@ -183,3 +183,76 @@ pub(super) fn quality(connection: &Connection, span: i64) -> rusqlite::Result<Qu
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds of a UTC time.
+    fn at(text: &str) -> i64 {
+        text.parse::<jiff::Timestamp>().unwrap().as_second()
+    }
+
+    fn of(zone: &str, start: &str, end: &str) -> Span {
+        let ns = |text| u64::try_from(at(text)).unwrap() * 1_000_000_000;
+        span_of(&Zone::named(zone).unwrap(), &kernel::Span { start_ns: ns(start), end_ns: ns(end) })
+    }
+
+    fn hour(start: &str) -> Span {
+        Span { start: at(start), level: Level::Hour, seconds: 3600 }
+    }
+
+    #[test]
+    fn an_epoch_goes_to_the_hour_of_its_midpoint() {
+        let of = |start: &str, end: &str| {
+            of("UTC", &format!("2019-10-04T{start}Z"), &format!("2019-10-04T{end}Z"))
+        };
+        let eight = hour("2019-10-04T08:00:00Z");
+        assert_eq!(of("08:00:00", "08:00:10"), eight);
+        assert_eq!(of("08:00:00", "09:00:00"), eight);
+        assert_eq!(of("07:59:55", "08:00:06"), eight);
+        assert_eq!(of("08:59:50", "09:00:05"), eight);
+        assert_eq!(of("08:59:50", "09:00:10").start, eight.start + 3600, "a midpoint on the hour");
+    }
+
+    #[test]
+    fn an_overhang_of_a_minute_is_taken() {
+        let of = |start: &str, end: &str| {
+            of("UTC", &format!("2019-10-04T{start}Z"), &format!("2019-10-04T{end}Z"))
+        };
+        let eight = hour("2019-10-04T08:00:00Z");
+        assert_eq!(of("08:10:00", "09:01:00"), eight);
+        assert_eq!(of("07:59:20", "09:00:20"), eight, "20 s on one side, 40 s on the other");
+        let coarse = of("08:10:00", "09:01:01");
+        assert_eq!((coarse.level, coarse.start, coarse.seconds), (Level::Coarse, eight.start + 600, 3061));
+        assert_eq!(of("07:59:30", "09:00:31").level, Level::Coarse);
+    }
+
+    #[test]
+    fn a_coarse_span_is_of_whole_seconds() {
+        let epoch = kernel::Span { start_ns: 1_500_000_000, end_ns: 7_200_000_000_001 };
+        let span = span_of(&Zone::named("UTC").unwrap(), &epoch);
+        assert_eq!((span.level, span.start, span.seconds), (Level::Coarse, 1, 7200));
+    }
+
+    #[test]
+    fn hours_are_those_of_the_clock() {
+        let kolkata = of("Asia/Kolkata", "2019-10-04T08:31:00Z", "2019-10-04T08:31:10Z");
+        assert_eq!(kolkata, hour("2019-10-04T08:30:00Z"));
+        // 03:00 that is shown twice in Berlin.
+        let first = of("Europe/Berlin", "2019-10-27T00:59:00Z", "2019-10-27T00:59:10Z");
+        let second = of("Europe/Berlin", "2019-10-27T01:00:00Z", "2019-10-27T01:00:10Z");
+        assert_eq!((first, second), (hour("2019-10-27T00:00:00Z"), hour("2019-10-27T01:00:00Z")));
+    }
+
+    #[test]
+    fn times_that_cannot_be() {
+        let zone = Zone::named("Asia/Tokyo").unwrap();
+        let turned = span_of(&zone, &kernel::Span { start_ns: 5_000_000_000, end_ns: 0 });
+        assert_eq!(turned.level, Level::Hour);
+        for (start_ns, end_ns) in [(u64::MAX, u64::MAX), (0, u64::MAX), (u64::MAX, 0)] {
+            let span = span_of(&zone, &kernel::Span { start_ns, end_ns });
+            assert!(span.seconds > 0, "{span:?}");
+        }
+    }
+}

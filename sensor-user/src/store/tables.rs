@@ -1,7 +1,12 @@
 //! The tables that rows of cubes are kept in: their columns, and what keeps them bounded.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashMap;
-use rusqlite::{Connection, Row as SqlRow, Statement, params_from_iter, types::Value};
+use rusqlite::{
+    Connection, Row as SqlRow, Statement, params_from_iter,
+    types::{Type, Value},
+};
 
 use crate::{
     cube::fold::{Kept, Row},
@@ -111,6 +116,41 @@ impl Column {
             Self::Sensor => statement.raw_bind_parameter(index, row.sensor),
         }
     }
+
+    fn read(self, found: &SqlRow<'_>, index: usize, row: &mut Row) -> rusqlite::Result<()> {
+        match self {
+            Self::Class => row.class = found.get(index)?,
+            Self::Kind => row.kind = found.get(index)?,
+            Self::Port => row.port = found.get(index)?,
+            Self::Region => {
+                let text = found.get_ref(index)?.as_str()?;
+                row.region = Region::named(text).ok_or_else(|| {
+                    let error = format!("`{text}` is no region");
+                    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, error.into())
+                })?;
+            }
+            Self::Asn => row.asn = found.get(index)?,
+            Self::Tool => row.tool = found.get(index)?,
+            Self::Prefix => row.prefix = found.get(index)?,
+            Self::Family => row.family = found.get(index)?,
+            Self::Sensor => row.sensor = found.get(index)?,
+        }
+        Ok(())
+    }
+
+    fn order(self, a: &Row, b: &Row) -> Ordering {
+        match self {
+            Self::Class => a.class.cmp(&b.class),
+            Self::Kind => a.kind.cmp(&b.kind),
+            Self::Port => a.port.cmp(&b.port),
+            Self::Region => a.region.as_str().cmp(b.region.as_str()),
+            Self::Asn => a.asn.cmp(&b.asn),
+            Self::Tool => a.tool.cmp(&b.tool),
+            Self::Prefix => a.prefix.cmp(&b.prefix),
+            Self::Family => a.family.cmp(&b.family),
+            Self::Sensor => a.sensor.cmp(&b.sensor),
+        }
+    }
 }
 
 /// A table of rows with packets and sources.
@@ -175,15 +215,54 @@ impl Table {
         self.columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ")
     }
 
+    /// Finds the rows of an owner, in the order of the index, for [`Table::read`].
+    pub fn select(&self) -> String {
+        let Self { name, owner, .. } = self;
+        let columns = self.columns();
+        format!(
+            "SELECT {columns}, packets, sources FROM {name} WHERE {owner} = ? ORDER BY {owner}, {columns}"
+        )
+    }
+
+    /// A row that [`Table::select`] found: its columns, packets and sources.
+    pub fn read<'r>(&self, found: &'r SqlRow<'_>) -> rusqlite::Result<(Row, u64, Option<&'r [u8]>)> {
+        let mut row = Row {
+            class: 0,
+            kind: 0,
+            family: 0,
+            sensor: 0,
+            port: 0,
+            region: Region::UNKNOWN,
+            asn: 0,
+            tool: 0,
+            prefix: 0,
+        };
+        for (index, column) in self.columns.iter().enumerate() {
+            column.read(found, index, &mut row)?;
+        }
+        let packets = found.get::<_, i64>(self.columns.len())?.unsigned_abs();
+        Ok((row, packets, found.get_ref(self.columns.len() + 1)?.as_blob_or_null()?))
+    }
+
+    /// The order of two rows in the index.
+    pub fn order(&self, a: &Row, b: &Row) -> Ordering {
+        self.columns
+            .iter()
+            .map(|column| column.order(a, b))
+            .find(|&order| order != Ordering::Equal)
+            .unwrap_or(Ordering::Equal)
+    }
+
     /// Adds a row's packets and sources to those that are kept. Parameters as [`Table::put`] binds them.
     pub fn upsert(&self) -> String {
         let Self { name, owner, .. } = self;
         let columns = self.columns();
         let values = vec!["?"; self.columns.len() + 3].join(", ");
+        let union = union_with("excluded.sources");
         format!(
             "INSERT INTO {name} ({owner}, {columns}, packets, sources) VALUES ({values}) \
              ON CONFLICT ({owner}, {columns}) DO UPDATE \
-             SET packets = packets + excluded.packets, sources = hll_union(sources, excluded.sources)"
+             SET packets = packets + excluded.packets, sources = {union}"
         )
     }
 
@@ -205,6 +284,15 @@ impl Table {
         upsert.raw_execute()?;
         Ok(())
     }
+}
+
+/// The union of a row's `sources` and others, or the row's where the others are of another scope: cut to
+/// another length (see [`MIXED`]). Bytes 2 to 4 of a sketch are length and key.
+pub(super) fn union_with(others: &str) -> String {
+    format!(
+        "CASE WHEN substr(sources, 2, 3) <> substr({others}, 2, 3) THEN sources \
+         ELSE hll_union(sources, {others}) END"
+    )
 }
 
 /// Which rows are counted and cut together.

@@ -25,10 +25,10 @@ use crate::{
 };
 
 /// A directory of a test's own, removed when dropped.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("teiten-store-{}-{number}", process::id()));
@@ -36,7 +36,7 @@ impl Scratch {
         Self(path)
     }
 
-    fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         Place::new(self.0.join("store.db"))
     }
 
