@@ -1,8 +1,13 @@
 //! Kept epochs into hours and days, beside the counting.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use log::{error, warn};
+use jiff::Timestamp;
+use log::{debug, error, warn};
 use tokio::{
     sync::Notify,
     task::{JoinHandle, spawn_blocking},
@@ -10,10 +15,13 @@ use tokio::{
 
 use crate::{
     geo::Geo,
-    store::{Limits, StoreError},
+    store::{Limits, Retention, StoreError},
 };
 
 use super::keep::{SharedStore, lock};
+
+/// How often days are closed and what is too old is deleted.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// A task that folds what was kept whenever it is told to.
 pub struct Folder {
@@ -26,21 +34,31 @@ pub struct Folder {
 struct Work {
     store: SharedStore,
     geo: Arc<Geo>,
+    retention: Retention,
 }
 
 impl Folder {
     /// Starts the task.
-    pub fn start(store: SharedStore, geo: Arc<Geo>) -> Self {
-        let work = Work { store, geo };
+    pub fn start(store: SharedStore, geo: Arc<Geo>, retention: Retention) -> Self {
+        let work = Work { store, geo, retention };
         let wake = Arc::new(Notify::new());
         let (woken, again) = (Arc::clone(&wake), work.clone());
         let task = tokio::spawn(async move {
             let mut failing = false;
+            let mut maintained: Option<Instant> = None;
             loop {
                 woken.notified().await;
                 let work = again.clone();
-                match spawn_blocking(move || fold(&work.store, &work.geo)).await {
-                    Ok(Ok(())) => failing = false,
+                let due = maintained.is_none_or(|last| last.elapsed() >= MAINTAIN_EVERY);
+                let done = spawn_blocking(move || {
+                    fold(&work.store, &work.geo)?;
+                    if due { maintain(&work.store, &work.retention) } else { Ok(()) }
+                });
+                match done.await {
+                    Ok(Ok(())) => {
+                        failing = false;
+                        maintained = if due { Some(Instant::now()) } else { maintained };
+                    }
                     Ok(Err(error)) => {
                         // The same that keeps epochs from being committed, as a rule, which tells of it.
                         if !failing {
@@ -91,6 +109,19 @@ pub fn fold(store: &SharedStore, geo: &Geo) -> Result<(), StoreError> {
             return Ok(());
         }
         // Whoever waits to commit goes first.
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Closes the days that are over, and deletes what is too old.
+fn maintain(store: &SharedStore, retention: &Retention) -> Result<(), StoreError> {
+    loop {
+        let now = Timestamp::now().as_second();
+        let done = lock(store).maintain(now, retention, &Limits::default())?;
+        debug!("{} days closed; {} spans and {} epochs deleted", done.closed.len(), done.spans, done.epochs);
+        if !done.more {
+            return Ok(());
+        }
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -20,6 +20,7 @@ use crate::{
         program::{self, Entry, Loaded, Settings},
     },
     model::Sensors,
+    store::Retention,
 };
 
 use super::options::{PinArgs, SensorArgs, StoreArgs, host_name};
@@ -101,6 +102,7 @@ pub struct Kept {
     pub pins: Pins,
     /// Programs that were replaced, and whose counts are not all in the store yet.
     pub replaced: Vec<Box<Generation>>,
+    pub retention: Retention,
 }
 
 impl Kept {
@@ -163,7 +165,7 @@ impl Plan<'_> {
         Ok(Counting {
             counters: Counters::Kept(generation),
             modes,
-            kept: Some(Kept { store, pins, replaced }),
+            kept: Some(Kept { store, pins, replaced, retention: self.store.retention() }),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::{
         program::{Sizes, cpus},
     },
     model::{Role, Sensor, Sensors},
-    store::{Place, Store},
+    store::{Place, Retention, Store},
 };
 
 /// Who is watched.
@@ -81,6 +81,14 @@ pub struct StoreArgs {
     /// Time zone in which a new store cuts days, such as Asia/Tokyo [default: the system's]
     #[arg(long, env = "TEITEN_TIME_ZONE", value_name = "ZONE")]
     pub time_zone: Option<String>,
+    /// Keep counts by the hour for this many days; those by the day are made of them first
+    #[arg(long, env = "TEITEN_KEEP_HOURS", value_name = "DAYS", default_value_t = Retention::default().hours,
+          value_parser = clap::value_parser!(u32).range(2..))]
+    pub keep_hours: u32,
+    /// Keep counts by the day for this many days [default: for good]
+    #[arg(long, env = "TEITEN_KEEP_DAYS", value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(2..))]
+    pub keep_days: Option<u32>,
 }
 
 impl StoreArgs {
@@ -89,6 +97,11 @@ impl StoreArgs {
         let Some(path) = &self.store else { return Ok(None) };
         let place = Place { path: path.clone(), key: self.sketch_key.clone() };
         Ok(Some(Store::open(&place, self.time_zone.as_deref())?))
+    }
+
+    /// For how long counts are kept.
+    pub fn retention(&self) -> Retention {
+        Retention { hours: self.keep_hours, days: self.keep_days, ..Retention::default() }
     }
 }
 

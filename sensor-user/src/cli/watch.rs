@@ -108,7 +108,9 @@ impl Watch {
         reload.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut agent = Agent {
             counters: Some(counters),
-            folder: kept.as_ref().map(|kept| Folder::start(Arc::clone(&kept.store), Arc::clone(&geo))),
+            folder: kept
+                .as_ref()
+                .map(|kept| Folder::start(Arc::clone(&kept.store), Arc::clone(&geo), kept.retention)),
             kept,
             at_end,
             received: Arc::new(received),

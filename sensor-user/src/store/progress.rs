@@ -4,7 +4,7 @@ use std::fs;
 
 use rusqlite::OptionalExtension;
 
-use super::{Fault, Reader, StoreError, count, open};
+use super::{Reader, StoreError, count, open};
 
 /// How far a store has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +32,17 @@ pub struct GenerationProgress {
 impl Reader {
     /// How far the store has come.
     pub fn progress(&self) -> Result<Progress, StoreError> {
-        let ask = || -> Result<(u64, Option<u64>, u64), Fault> {
-            let mut statement = self.connection().prepare(
+        let (frames, until_ns, to_fold) = self.read("see how far it has come", |connection| {
+            let mut statement = connection.prepare(
                 "SELECT (SELECT coalesce(sum(frames), 0) FROM generation WHERE complete = 1),
                         (SELECT max(end_ns) FROM epoch),
-                        (SELECT count(*) FROM epoch JOIN generation ON generation.id = generation
+                        (SELECT count(*) FROM epoch e JOIN generation g ON g.id = e.generation
                          WHERE tallies IS NOT NULL AND complete = 1)",
             )?;
             Ok(statement.query_row([], |row| {
                 Ok((count(row, 0)?.unwrap_or(0), count(row, 1)?, count(row, 2)?.unwrap_or(0)))
             })?)
-        };
-        let (frames, until_ns, to_fold) =
-            ask().map_err(|fault| fault.into_error(self.path(), "read it", self.connection()))?;
+        })?;
         let length = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let bytes = length(self.path().to_owned()) + length(open::log_of(self.path()));
         Ok(Progress { frames, until_ns, to_fold, bytes })
@@ -52,16 +50,14 @@ impl Reader {
 
     /// How far the store has come with a generation; `None` if it does not know it.
     pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationProgress>, StoreError> {
-        let ask = || -> Result<Option<GenerationProgress>, Fault> {
-            let mut statement = self
-                .connection()
+        self.read("see how far it has come", |connection| {
+            let mut statement = connection
                 .prepare("SELECT created, last_epoch, frames FROM generation WHERE generation = ?")?;
             let found = statement.query_row([generation], |row| {
                 let (created, last_epoch) = (row.get(0)?, count(row, 1)?);
                 Ok(GenerationProgress { created, last_epoch, frames: count(row, 2)?.unwrap_or(0) })
             });
             Ok(found.optional()?)
-        };
-        ask().map_err(|fault| fault.into_error(self.path(), "read it", self.connection()))
+        })
     }
 }
