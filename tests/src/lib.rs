@@ -7,7 +7,7 @@
 //! - [`mounts`]: file systems of a test's own;
 //! - [`netns`]: network namespaces with veth pairs, gone when they are dropped;
 //! - [`send`]: frames out of, and into, packet sockets;
-//! - [`bpf`]: small BPF programs of a test's own;
+//! - [`bpf`]: small BPF programs and maps of a test's own;
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;

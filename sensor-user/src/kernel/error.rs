@@ -50,7 +50,8 @@ pub enum KernelError {
     /// Another XDP program sits on the interface.
     #[error(
         "{interface} already has an XDP program: {holder}; an interface takes one at a time, end that \
-         one first (`ip link set dev {interface} xdp off` removes a program that no process holds)"
+         one first (`teiten detach` ends counters of teiten that are pinned, `ip link set dev {interface} xdp \
+         off` removes a program that no process holds)"
     )]
     Busy { interface: String, holder: String },
     /// The driver has no native XDP.
