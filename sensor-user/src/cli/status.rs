@@ -109,7 +109,8 @@ fn generation(seen: &Seen, kept: Option<GenerationProgress>) -> Value {
         .iter()
         .map(|seen| {
             json!({
-                "interface": seen.link.interface,
+                // Elsewhere, the same index may be another interface's.
+                "interface": seen.mode.and(seen.link.interface.as_ref()),
                 "ifindex": seen.link.ifindex,
                 "mode": seen.mode.map(|mode| mode.as_str()),
                 "present": seen.link.alive,
@@ -174,7 +175,7 @@ fn text(document: &Value) -> String {
         }
         for link in links {
             let name = link["interface"].as_str().map_or_else(
-                || format!("interface {}, not in this network namespace", number(&link["ifindex"])),
+                || format!("interface {} of another network namespace", number(&link["ifindex"])),
                 str::to_owned,
             );
             let name = if link["present"] == true { name } else { "an interface that is GONE".to_owned() };
