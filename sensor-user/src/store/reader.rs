@@ -102,11 +102,11 @@ impl Reader {
         action: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        work(&self.connection).map_err(|fault| fault.into_error(&self.path, action, &self.connection))
+        let connection = self.connection();
+        work(connection).map_err(|fault| fault.into_error(&self.path, action, connection))
     }
 
-    /// The connection.
-    #[cfg(test)]
+    /// The connection, which writes nothing.
     pub(in crate::store) fn connection(&self) -> &Connection {
         &self.connection
     }

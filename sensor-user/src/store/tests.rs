@@ -125,7 +125,9 @@ fn a_new_store_is_the_owners_only_and_says_what_it_is() {
     let scratch = Scratch::new();
     let place = Place::new(scratch.0.join("new/deep/store.db"));
     let store = Store::open(&place, Some("Asia/Kolkata")).unwrap();
-    assert_eq!(mode(store.path()), 0o600);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&key::beside(store.path(), suffix)), 0o600, "{suffix}");
+    }
     assert_eq!(mode(&place.key()), 0o600);
     assert_eq!(mode(store.path().parent().unwrap()), 0o700);
     assert_eq!(store.zone().name(), "Asia/Kolkata");
@@ -170,6 +172,28 @@ fn a_store_whose_making_was_cut_off_is_completed() {
     assert!(matches!(Reader::open(&place.path), Err(StoreError::Missing(_))));
     let mut store = scratch.store();
     generation(&mut store, 1);
+}
+
+#[test]
+fn a_store_that_several_make_at_once_is_one() {
+    for _ in 0..5 {
+        let scratch = Scratch::new();
+        let opened: Vec<_> = thread::scope(|scope| {
+            let makers: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| Store::open(&scratch.place(), None))).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        let store = Store::open(&scratch.place(), None).unwrap();
+        assert_eq!(one::<String>(store.connection().unwrap(), "PRAGMA integrity_check"), "ok");
+        for maker in opened {
+            match maker {
+                Ok(one) => {
+                    assert_eq!((one.id(), one.key().fingerprint()), (store.id(), store.key().fingerprint()))
+                }
+                Err(error) => assert_eq!(error.trouble(), Some(Trouble::Locked), "{}", text(&error)),
+            }
+        }
+    }
 }
 
 #[test]
