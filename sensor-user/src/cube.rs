@@ -11,7 +11,7 @@ use sensor_common::{
 use crate::{
     geo::Tables,
     kernel::{Drain, Unattributed, account::Detail},
-    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors},
+    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors, has_victim_port, named_kind},
 };
 
 /// Length of an IPv4 `prefix`, in bits.
@@ -217,18 +217,10 @@ impl Cube {
     fn outer(&self, time: i64, kind: Kind) -> Row {
         Row {
             time: self.asks(Dimension::Time).then_some(time),
-            kind: self.asks(Dimension::Kind).then_some(match kind {
-                Kind::IcmpErrorTcp | Kind::IcmpErrorUdp | Kind::IcmpErrorIcmp => Kind::IcmpErrorOther,
-                kind => kind,
-            }),
+            kind: self.asks(Dimension::Kind).then_some(named_kind(kind)),
             ..Row::default()
         }
     }
-}
-
-/// Whether the key's port is that of the service that answered, or was said to be out of reach.
-fn has_victim_port(kind: Kind) -> bool {
-    matches!(kind, Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp)
 }
 
 /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and

@@ -10,7 +10,7 @@ use crate::{
     model::{Class, Region},
 };
 
-use super::rows::{align, columns, grouped, share};
+use super::records::{align, columns, grouped, share};
 
 /// What stands above the counts.
 #[derive(Clone, Debug)]
