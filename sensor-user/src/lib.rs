@@ -5,6 +5,7 @@
 //! | room | what lives there |
 //! | --- | --- |
 //! | [`model`] | what is counted and asked; no I/O |
+//! | [`sketch`] | how many different sources there were, in any union of sets |
 //! | [`kernel`] | load, attach, drain: tallies out |
 //! | [`capture`] | frames and times from capture files |
 //! | [`geo`] | from an address to its region and autonomous system |
@@ -21,4 +22,5 @@ pub mod geo;
 pub mod kernel;
 pub mod live;
 pub mod model;
+pub mod sketch;
 pub mod synth;

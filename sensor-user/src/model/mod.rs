@@ -5,6 +5,7 @@ mod dimension;
 mod filter;
 mod region;
 mod sensor;
+mod zone;
 
 pub use class::{Class, Role, UnknownRole};
 pub use dimension::{
@@ -14,3 +15,4 @@ pub use dimension::{
 pub use filter::{Comparison, Fact, Filter, FilterError, Literal, Test};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};
+pub use zone::{Slot, Zone, ZoneError};
