@@ -108,7 +108,7 @@ fn values(name: &str, value: &Spanned<DeValue<'_>>) -> At<Vec<(usize, String)>> 
     })
 }
 
-/// `[[sensor]]` with name, prefixes, role and group, in the form that `--sensor` takes.
+/// `[[sensor]]` with the sensor's attributes as keys, in the form that `--sensor` takes.
 fn sensor(table: &DeTable<'_>) -> At<String> {
     let text = |key: &str| -> At<Option<String>> {
         match table.get(key).map(|value| (value.span().start, value.get_ref())) {
@@ -119,8 +119,9 @@ fn sensor(table: &DeTable<'_>) -> At<String> {
     };
     for key in table.keys() {
         let name: &str = key.get_ref();
-        if !matches!(name, "name" | "prefixes" | "role" | "group") {
-            let error = anyhow!("a sensor has no `{name}`; it has name, prefixes, role and group");
+        if !matches!(name, "name" | "prefixes" | "role" | "group" | "alias" | "filtered") {
+            let error =
+                anyhow!("a sensor has no `{name}`; it has name, prefixes, role, group, alias and filtered");
             return Err((key.span().start, error));
         }
     }
@@ -128,26 +129,31 @@ fn sensor(table: &DeTable<'_>) -> At<String> {
     let prefixes = table
         .get("prefixes")
         .ok_or_else(|| (0, anyhow!("sensor `{name}` wants `prefixes`, such as [\"192.0.2.0/24\"]")))?;
-    let mut list = Vec::new();
-    match prefixes.get_ref() {
-        DeValue::String(prefix) => list.push(prefix.to_string()),
-        DeValue::Array(items) => {
-            for item in items.iter() {
-                let prefix = item.get_ref().as_str();
-                list.push(
-                    prefix.ok_or_else(|| (item.span().start, anyhow!("a prefix is a text")))?.to_owned(),
-                );
-            }
-        }
-        _ => return Err((prefixes.span().start, anyhow!("`prefixes` is a list of texts"))),
-    }
-    let mut sensor = format!("{name}={}", list.join(","));
-    for key in ["role", "group"] {
+    let mut sensor = format!("{name}={}", texts("prefixes", prefixes)?.join(","));
+    for key in ["role", "group", "alias"] {
         if let Some(value) = text(key)? {
             sensor += &format!(";{key}={value}");
         }
     }
+    if let Some(services) = table.get("filtered") {
+        sensor += &format!(";filtered={}", texts("filtered", services)?.join(","));
+    }
     Ok(sensor)
+}
+
+/// A list of texts, or one text.
+fn texts(key: &str, value: &Spanned<DeValue<'_>>) -> At<Vec<String>> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(vec![text.to_string()]),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::String(text) => Ok(text.to_string()),
+                _ => Err((item.span().start, anyhow!("`{key}` of a sensor is a list of texts"))),
+            })
+            .collect(),
+        _ => Err((value.span().start, anyhow!("`{key}` of a sensor is a list of texts"))),
+    }
 }
 
 /// Lets the option's own parser judge a value.
@@ -195,6 +201,8 @@ mod tests {
             prefixes = ["192.0.2.0/24", "2001:db8::/32"]
             role = "honeypot"
             group = "overseas"
+            alias = "S1"
+            filtered = ["25/tcp", "445/tcp"]
         "#;
         let mut words = run_words(text, &[]).unwrap();
         words.sort();
@@ -205,7 +213,7 @@ mod tests {
                 "--iface=eth0",
                 "--iface=eth1",
                 "--interval=1s",
-                "--sensor=west=192.0.2.0/24,2001:db8::/32;role=honeypot;group=overseas",
+                "--sensor=west=192.0.2.0/24,2001:db8::/32;role=honeypot;group=overseas;alias=S1;filtered=25/tcp,445/tcp",
                 "--v4-prefix=24",
             ]
         );
@@ -227,8 +235,17 @@ mod tests {
         assert!(error("mode = \"fast\"").contains("1: invalid value 'fast' for '--mode"));
         assert!(error("\niface = [\"a\"").starts_with("2: "));
         assert!(error("[[sensor]]\nname = \"a\"").contains("wants `prefixes`"));
-        assert!(error("[[sensor]]\nname = \"a\"\nprefixes = [1]").starts_with("3: a prefix is a text"));
-        assert!(error("[[sensor]]\nname = \"a\"\nalias = \"b\"").starts_with("3: a sensor has no `alias`"));
+        assert!(
+            error("[[sensor]]\nname = \"a\"\nprefixes = [1]")
+                .starts_with("3: `prefixes` of a sensor is a list of texts")
+        );
+        let filtered = "[[sensor]]\nname = \"a\"\nprefixes = \"::/0\"\nfiltered = ";
+        assert!(
+            error(&format!("{filtered}[25]")).starts_with("4: `filtered` of a sensor is a list of texts")
+        );
+        assert!(error(&format!("{filtered}25")).starts_with("4: `filtered` of a sensor is a list of texts"));
+        assert!(error(&format!("{filtered}\"25\"")).contains("`25` is no service"));
+        assert!(error("[[sensor]]\nname = \"a\"\ncolour = \"b\"").starts_with("3: a sensor has no `colour`"));
         let host_bits = error("# x\n[[sensor]]\nname = \"a\"\nprefixes = \"192.0.2.1/24\"");
         assert!(host_bits.starts_with("2: bad value for `sensor`") && host_bits.contains("192.0.2.0/24"));
         assert!(error("config = \"other.toml\"").contains("`config` is no setting"));

@@ -2,12 +2,15 @@
 
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
-use super::class::{Role, UnknownRole};
+use super::{
+    class::{Role, UnknownRole},
+    dimension::Protocol,
+};
 
 /// A named set of watched prefixes with a role. Written
-/// `NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP]`.
+/// `NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP][;alias=ALIAS][;filtered=PORT/PROTOCOL[,…]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensor {
     pub name: String,
@@ -16,6 +19,11 @@ pub struct Sensor {
     pub role: Role,
     /// What the sensor is reported together with, such as `domestic`.
     pub group: Option<String>,
+    /// The name that publications use.
+    pub alias: Option<String>,
+    /// Services whose packets never arrive, for somebody upstream filters them; in order. The number
+    /// is a port, or a type of ICMP.
+    pub filtered: Vec<(Protocol, u16)>,
 }
 
 /// The sensors of a program, by number. At least one.
@@ -25,9 +33,11 @@ pub struct Sensors(Vec<Sensor>);
 /// What is wrong with a sensor, or with several together.
 #[derive(Debug, thiserror::Error)]
 pub enum SensorError {
-    #[error("`{0}` has no `=`; write NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP]")]
+    #[error(
+        "`{0}` has no `=`; write NAME=PREFIX[,PREFIX…], and after it as needed `;role=`, `;group=`, `;alias=` and `;filtered=`"
+    )]
     NoPrefixes(String),
-    #[error("`{0}` is no name for a sensor: use 1 to 63 letters, digits, `-`, `_` and `.`")]
+    #[error("`{0}` is no name for a sensor or group: use 1 to 63 letters, digits, `-`, `_` and `.`")]
     Name(String),
     #[error("`{0}` is no IP prefix; write one such as 192.0.2.0/24 or 2001:db8::/32")]
     Prefix(String),
@@ -35,12 +45,18 @@ pub enum SensorError {
     HostBits(IpNet, IpNet),
     #[error(transparent)]
     Role(#[from] UnknownRole),
-    #[error("`{0}` is not known here; after the prefixes come `role=` and `group=`")]
+    #[error("`{0}` is not known here; after the prefixes come `role=`, `group=`, `alias=` and `filtered=`")]
     Attribute(String),
+    #[error(
+        "`{0}` is no service; write a port and its protocol such as 25/tcp, 123/udp or 80/sctp, or a type such as 8/icmp or 128/icmpv6"
+    )]
+    Filtered(String),
     #[error("there are {0} sensors; {max} is the most that one program counts apart", max = Sensors::MOST)]
     TooMany(usize),
     #[error("two sensors are named `{0}`")]
     SameName(String),
+    #[error("sensors `{0}` and `{1}` share the alias `{2}`")]
+    SameAlias(String, String, String),
     #[error("sensors `{0}` and `{1}` both watch {2}; a prefix belongs to one sensor")]
     SamePrefix(String, String, IpNet),
 }
@@ -55,11 +71,20 @@ impl FromStr for Sensor {
             first.split_once('=').ok_or_else(|| SensorError::NoPrefixes(first.to_owned()))?;
         let prefixes =
             prefixes.split(',').map(|prefix| parse_prefix(prefix.trim())).collect::<Result<_, _>>()?;
-        let mut sensor = Self { name: parse_name(name.trim())?, prefixes, role: Role::Dark, group: None };
+        let mut sensor = Self {
+            name: parse_name(name.trim())?,
+            prefixes,
+            role: Role::Dark,
+            group: None,
+            alias: None,
+            filtered: Vec::new(),
+        };
         for part in parts {
             match part.split_once('=').map(|(key, value)| (key.trim(), value.trim())) {
                 Some(("role", role)) => sensor.role = role.parse()?,
                 Some(("group", group)) => sensor.group = Some(parse_name(group)?),
+                Some(("alias", alias)) => sensor.alias = Some(parse_name(alias)?),
+                Some(("filtered", services)) => sensor.filtered = parse_services(services)?,
                 _ => return Err(SensorError::Attribute(part.to_owned())),
             }
         }
@@ -86,6 +111,28 @@ fn parse_prefix(text: &str) -> Result<IpNet, SensorError> {
     Ok(prefix)
 }
 
+/// Services, sorted, each once.
+fn parse_services(text: &str) -> Result<Vec<(Protocol, u16)>, SensorError> {
+    let mut services = Vec::new();
+    for service in text.split(',').map(str::trim).filter(|service| !service.is_empty()) {
+        services.push(parse_service(service).ok_or_else(|| SensorError::Filtered(service.to_owned()))?);
+    }
+    services.sort_unstable();
+    services.dedup();
+    Ok(services)
+}
+
+fn parse_service(text: &str) -> Option<(Protocol, u16)> {
+    let (number, name) = text.split_once('/')?;
+    let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Icmp, Protocol::Icmpv6];
+    let protocol = protocols.into_iter().find(|protocol| protocol.to_string() == name)?;
+    let number = match protocol {
+        Protocol::Icmp | Protocol::Icmpv6 => number.parse::<u8>().ok()?.into(),
+        _ => number.parse().ok()?,
+    };
+    Some((protocol, number))
+}
+
 impl Sensors {
     /// The most sensors that a key tells apart.
     pub const MOST: usize = 254;
@@ -94,7 +141,7 @@ impl Sensors {
     ///
     /// # Errors
     ///
-    /// If there are too many, or two share a name or a prefix.
+    /// If there are too many, or two share a name, an alias or a prefix.
     pub fn new(sensors: Vec<Sensor>) -> Result<Self, SensorError> {
         if sensors.len() > Self::MOST {
             return Err(SensorError::TooMany(sensors.len()));
@@ -103,6 +150,10 @@ impl Sensors {
             for other in &sensors[..number] {
                 if other.name == sensor.name {
                     return Err(SensorError::SameName(sensor.name.clone()));
+                }
+                if let Some(alias) = sensor.alias.as_ref().filter(|_| other.alias == sensor.alias) {
+                    let (first, second) = (other.name.clone(), sensor.name.clone());
+                    return Err(SensorError::SameAlias(first, second, alias.clone()));
                 }
                 if let Some(&prefix) = sensor.prefixes.iter().find(|prefix| other.prefixes.contains(prefix)) {
                     return Err(SensorError::SamePrefix(other.name.clone(), sensor.name.clone(), prefix));
@@ -114,7 +165,14 @@ impl Sensors {
 
     /// One sensor that watches everything.
     pub fn everything(name: impl Into<String>, role: Role) -> Self {
-        Self(vec![Sensor { name: name.into(), prefixes: Vec::new(), role, group: None }])
+        Self(vec![Sensor {
+            name: name.into(),
+            prefixes: Vec::new(),
+            role,
+            group: None,
+            alias: None,
+            filtered: Vec::new(),
+        }])
     }
 
     /// The sensor of a number, as it stands in a key.
@@ -133,6 +191,40 @@ impl Sensors {
         numbered
             .flat_map(|(sensor, number)| sensor.prefixes.iter().map(move |&prefix| (prefix, number)))
             .collect()
+    }
+
+    /// How many IPv4 addresses are a sensor's: those of its prefixes without those of other sensors'
+    /// prefixes within. `None` if it watches everything or has no IPv4 prefix.
+    pub fn addresses(&self, number: u8) -> Option<u64> {
+        fn v4(net: &IpNet) -> Option<Ipv4Net> {
+            match net {
+                IpNet::V4(net) => Some(*net),
+                IpNet::V6(_) => None,
+            }
+        }
+        let own: Vec<Ipv4Net> = self.get(number)?.prefixes.iter().filter_map(v4).collect();
+        if own.is_empty() {
+            return None;
+        }
+        let others = self.iter().zip(0u8..).filter(|(_, other)| *other != number);
+        let others = others.flat_map(|(sensor, _)| &sensor.prefixes).filter_map(v4).map(|net| (net, false));
+        // By their first address, wider ones first: what holds a prefix comes before it.
+        let mut all: Vec<(Ipv4Net, bool)> = own.into_iter().map(|net| (net, true)).chain(others).collect();
+        all.sort_unstable_by_key(|(net, _)| (net.network(), net.prefix_len()));
+        all.dedup();
+        let mut sum = 0;
+        let mut holders: Vec<(Ipv4Net, bool)> = Vec::new();
+        for (net, is_own) in all {
+            while holders.pop_if(|(holder, _)| !holder.contains(&net)).is_some() {}
+            let size = 1u64 << (32 - net.prefix_len());
+            match (holders.last().is_some_and(|(_, is_own)| *is_own), is_own) {
+                (false, true) => sum += size,
+                (true, false) => sum -= size,
+                _ => {}
+            }
+            holders.push((net, is_own));
+        }
+        Some(sum)
     }
 }
 
@@ -168,7 +260,43 @@ mod tests {
         assert!(error("a=").contains("no IP prefix"));
         assert!(error("a=192.0.2.1/24").contains("192.0.2.0/24 is meant"));
         assert!(error("a=192.0.2.0/24;role=grey").contains("dark, lit or honeypot"));
-        assert!(error("a=192.0.2.0/24;rôle").contains("`role=` and `group=`"));
+        assert!(error("a=192.0.2.0/24;rôle").contains("`role=`, `group=`, `alias=` and `filtered=`"));
+        assert!(error("a=192.0.2.0/24;alias=S 1").contains("`S 1` is no name"));
+        for service in ["25", "25/http", "tcp/25", "65536/tcp", "256/icmp", "-1/udp", "25/TCP"] {
+            let error = error(&format!("a=192.0.2.0/24;filtered=445/tcp,{service}"));
+            assert!(error.starts_with(&format!("`{service}` is no service")), "{error}");
+        }
+    }
+
+    #[test]
+    fn aliases_and_filtered_services_are_read() {
+        let sensor: Sensor =
+            "a=192.0.2.0/24;alias=S1;filtered=445/tcp, 8/icmp,25/tcp,445/tcp,53/udp,".parse().unwrap();
+        assert_eq!(sensor.alias.as_deref(), Some("S1"));
+        let services = [(Protocol::Tcp, 25), (Protocol::Tcp, 445), (Protocol::Udp, 53), (Protocol::Icmp, 8)];
+        assert_eq!(sensor.filtered, services);
+        let plain: Sensor = "a=192.0.2.0/24;filtered=".parse().unwrap();
+        assert_eq!((plain.alias, plain.filtered), (None, Vec::new()));
+    }
+
+    #[test]
+    fn addresses_belong_to_the_longest_prefix() {
+        let addresses = |texts: &[&str]| {
+            let sensors = Sensors::new(texts.iter().map(|text| text.parse().unwrap()).collect()).unwrap();
+            (0..texts.len()).map(|number| sensors.addresses(number as u8)).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses(&["a=192.0.2.0/24"]), [Some(256)]);
+        assert_eq!(addresses(&["a=192.0.2.7,2001:db8::/32", "b=2001:db8::/64"]), [Some(1), None]);
+        assert_eq!(addresses(&["a=0.0.0.0/0", "b=128.0.0.0/1"]), [Some(1 << 31), Some(1 << 31)]);
+        // Own prefixes within own ones count once, also with another sensor's between.
+        assert_eq!(addresses(&["a=10.0.0.0/8,10.1.0.0/16,10.1.0.0/16"]), [Some(1 << 24)]);
+        assert_eq!(
+            addresses(&["a=10.0.0.0/16,10.0.2.0/24", "b=10.0.0.0/20,10.0.2.128/25", "c=10.0.2.128/26"]),
+            [Some(65_536 - 4096 + 128), Some(4096 - 256 + 64), Some(64)]
+        );
+        assert_eq!(addresses(&["a=192.0.2.0/24", "b=192.0.2.0/25", "c=192.0.2.128/25"])[0], Some(0));
+        let everything = Sensors::everything("all", Role::Lit);
+        assert_eq!((everything.addresses(0), everything.addresses(1)), (None, None));
     }
 
     #[test]
@@ -177,6 +305,9 @@ mod tests {
         let both = parse(&["a=192.0.2.0/24;role=lit", "b=192.0.2.0/25,2001:db8::/32"]).unwrap();
         assert_eq!(both.watched().iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 1]);
         assert!(parse(&["a=192.0.2.0/24", "a=::/0"]).unwrap_err().to_string().contains("named `a`"));
+        let aliases =
+            parse(&["a=::/0;alias=S1", "b=::/1;alias=S2", "c=::/2;alias=S1"]).unwrap_err().to_string();
+        assert_eq!(aliases, "sensors `a` and `c` share the alias `S1`");
         assert!(parse(&["a=::/0", "b=::/0"]).unwrap_err().to_string().contains("both watch ::/0"));
         let many: Vec<Sensor> = (0..255).map(|n| format!("s{n}=10.0.{n}.0/24").parse().unwrap()).collect();
         assert!(Sensors::new(many[..254].to_vec()).is_ok());

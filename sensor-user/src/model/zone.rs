@@ -165,3 +165,191 @@ impl Zone {
         self.zone.to_offset(timestamp(second))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn zone(name: &str) -> Zone {
+        Zone::named(name).unwrap()
+    }
+
+    fn second(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_second()
+    }
+
+    /// The hours of the day that holds a time, in minutes.
+    fn minutes(zone: &Zone, time: &str) -> Vec<i64> {
+        let day = zone.day_of(second(time));
+        let mut hours = vec![zone.hour_of(day.start)];
+        while let Some(hour) = hours.last().filter(|hour| hour.end() < day.end()) {
+            hours.push(zone.hour_of(hour.end()));
+        }
+        assert_eq!((hours[0].start, hours[hours.len() - 1].end()), (day.start, day.end()));
+        hours.iter().map(|hour| hour.seconds / 60).collect()
+    }
+
+    #[test]
+    fn zones_have_iana_names() {
+        for name in ["UTC", "Asia/Tokyo", "Europe/Paris"] {
+            assert_eq!(zone(name).name(), name);
+        }
+        assert_eq!(zone("asia/tokyo").name(), "Asia/Tokyo");
+        assert!(!Zone::system().name().is_empty());
+        for name in ["", "JST-9", "+09:00", "Etc/Unknown", "Asia", "../etc/passwd", "Asia/Tokyo\0"] {
+            let error = Zone::named(name).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{name}` is no time zone; write UTC, or")), "{error}");
+        }
+    }
+
+    #[test]
+    fn hours_are_of_the_zones_clock() {
+        let hour = |name: &str, time: &str| zone(name).hour_of(second(time));
+        let full = |start: &str| Slot { start: second(start), seconds: 3600 };
+        assert_eq!(hour("UTC", "1970-01-01T00:59:59Z"), Slot { start: 0, seconds: 3600 });
+        assert_eq!(hour("UTC", "1969-12-31T23:59:59Z"), Slot { start: -3600, seconds: 3600 });
+        assert_eq!(hour("Asia/Tokyo", "2019-10-03T12:34:56Z"), full("2019-10-03T12:00:00Z"));
+        assert_eq!(hour("Asia/Kolkata", "2019-10-03T12:34:56Z"), full("2019-10-03T12:30:00Z"));
+        assert_eq!(hour("Asia/Kolkata", "2019-10-03T12:29:59Z"), full("2019-10-03T11:30:00Z"));
+        assert_eq!(hour("Asia/Kathmandu", "2019-10-03T12:34:56Z"), full("2019-10-03T12:15:00Z"));
+    }
+
+    #[test]
+    fn days_are_of_the_zones_clock() {
+        let day = zone("Asia/Tokyo").day_of(second("2019-10-03T12:34:56Z"));
+        assert_eq!(day, Slot { start: second("2019-10-02T15:00:00Z"), seconds: 86_400 });
+        let day = zone("Asia/Kolkata").day_of(second("2019-10-03T18:30:00Z"));
+        assert_eq!(day.start, second("2019-10-03T18:30:00Z"));
+        assert_eq!(zone("Asia/Kolkata").rfc3339(day.start), "2019-10-04T00:00:00+05:30");
+        assert_eq!(zone("UTC").rfc3339(0), "1970-01-01T00:00:00+00:00");
+    }
+
+    #[test]
+    fn a_clock_that_is_set() {
+        // Forward: 23 hours. Back: 25.
+        let new_york = zone("America/New_York");
+        assert_eq!(minutes(&new_york, "2019-03-10T12:00:00Z"), [60; 23]);
+        assert_eq!(minutes(&new_york, "2019-11-03T12:00:00Z"), [60; 25]);
+        let twice =
+            ["2019-11-03T05:30:00Z", "2019-11-03T06:30:00Z"].map(|time| new_york.hour_of(second(time)));
+        assert_eq!(
+            twice.map(|hour| new_york.rfc3339(hour.start)),
+            ["2019-11-03T01:00:00-04:00", "2019-11-03T01:00:00-05:00"]
+        );
+        // By half an hour: the hour from 02:00 begins at 02:30, and 01:30 to 02:00 comes twice.
+        let lord_howe = zone("Australia/Lord_Howe");
+        let mut forward = vec![60; 24];
+        forward[2] = 30;
+        assert_eq!(minutes(&lord_howe, "2019-10-05T20:00:00Z"), forward);
+        let mut back = vec![60; 25];
+        back[2] = 30;
+        assert_eq!(minutes(&lord_howe, "2019-04-06T20:00:00Z"), back);
+    }
+
+    #[test]
+    fn days_that_are_skipped_or_begin_late() {
+        let apia = zone("Pacific/Apia");
+        let before = apia.day_of(second("2011-12-30T09:59:59Z"));
+        assert_eq!(apia.rfc3339(before.start), "2011-12-29T00:00:00-10:00");
+        assert_eq!(before.seconds, 86_400);
+        assert_eq!(apia.rfc3339(before.end()), "2011-12-31T00:00:00+14:00");
+        assert_eq!(minutes(&apia, "2011-12-30T10:00:00Z"), [60; 24]);
+        // Midnight is skipped; half of the skipped hour belongs to the day before; shown twice.
+        for (name, time, start, hours) in [
+            ("America/Sao_Paulo", "2015-10-18T12:00:00Z", "2015-10-18T01:00:00-02:00", 23.0),
+            ("America/Toronto", "1919-03-31T12:00:00Z", "1919-03-31T00:30:00-04:00", 23.5),
+            ("America/St_Johns", "2010-11-07T12:00:00Z", "2010-11-07T00:00:00-02:30", 25.0),
+        ] {
+            let zone = zone(name);
+            let day = zone.day_of(second(time));
+            assert_eq!(zone.rfc3339(day.start), start);
+            assert_eq!(day.seconds as f64 / 3600.0, hours, "{name}");
+            assert_eq!(minutes(&zone, time).iter().sum::<i64>() as f64 / 60.0, hours, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_the_calendars() {
+        for name in ["UTC", "Asia/Tokyo", "Pacific/Apia", "Australia/Lord_Howe"] {
+            let zone = zone(name);
+            for (beyond, edge) in [(i64::MIN, FIRST), (i64::MAX, LAST), (FIRST - 1, FIRST), (LAST + 1, LAST)]
+            {
+                for slot_of in [Zone::hour_of, Zone::day_of] {
+                    let slot = slot_of(&zone, beyond);
+                    assert_eq!(slot, slot_of(&zone, edge));
+                    assert!(slot.start <= edge && edge < slot.end(), "{name}");
+                }
+                assert_eq!(zone.rfc3339(beyond), zone.rfc3339(edge));
+            }
+        }
+        assert_eq!(Timestamp::MIN.as_second(), FIRST - 2 * 86_400);
+        assert_eq!(Timestamp::MAX.as_second(), LAST + 2 * 86_400);
+    }
+
+    fn names() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(
+            &[
+                "UTC",
+                "Asia/Tokyo",
+                "Asia/Kolkata",
+                "Asia/Kathmandu",
+                "America/New_York",
+                "America/St_Johns",
+                "America/Sao_Paulo",
+                "America/Toronto",
+                "Africa/Casablanca",
+                "Africa/Monrovia",
+                "Europe/Dublin",
+                "Europe/Amsterdam",
+                "Australia/Lord_Howe",
+                "Pacific/Apia",
+                "Pacific/Kwajalein",
+                "Antarctica/Troll",
+            ][..],
+        )
+    }
+
+    /// Seconds of 1900 to 2060, of which half are near a change of the clock.
+    fn check(name: &str, second: i64, near: bool, around: i64) -> Result<(), TestCaseError> {
+        let zone = zone(name);
+        let change = zone.zone.following(timestamp(second)).next().filter(|_| near);
+        let second = change.map_or(second, |change| change.timestamp().as_second() + around);
+        let day = zone.day_of(second);
+        prop_assert!(day.start <= second && second < day.end(), "{:?}", day);
+        for other in [day.start, day.end() - 1] {
+            prop_assert_eq!(zone.day_of(other), day);
+        }
+        prop_assert_eq!(zone.day_of(day.end()).start, day.end());
+        let hour = zone.hour_of(second);
+        prop_assert!(hour.start <= second && second < hour.end() && hour.seconds <= 3600, "{:?}", hour);
+        prop_assert!(zone.clock(hour.start).hour() == zone.clock(hour.end() - 1).hour());
+        let mut next = day.start;
+        while next < day.end() {
+            let hour = zone.hour_of(next);
+            prop_assert_eq!(hour.start, next);
+            prop_assert!(hour.seconds > 0);
+            for inside in [hour.start + hour.seconds / 2, hour.end() - 1] {
+                prop_assert_eq!(zone.hour_of(inside), hour);
+            }
+            next = hour.end();
+        }
+        prop_assert_eq!(next, day.end());
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_second_has_one_hour_and_hours_tile_the_day(
+            name in names(),
+            second in -2_208_988_800i64..2_840_140_800,
+            near in any::<bool>(),
+            around in -90_000i64..90_000,
+        ) {
+            check(name, second, near, around)?;
+        }
+    }
+}
