@@ -11,6 +11,7 @@
 //! | [`geo`] | from an address to its region and autonomous system |
 //! | [`synth`] | made traffic, as a telescope sees it |
 //! | [`cube`] | from tallies to rows |
+//! | [`store`] | every epoch once, durable, in one SQLite file |
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Prometheus |
 //! | [`cli`] | one file per subcommand |
@@ -23,4 +24,5 @@ pub mod kernel;
 pub mod live;
 pub mod model;
 pub mod sketch;
+pub mod store;
 pub mod synth;

@@ -73,6 +73,21 @@ pub struct Mismatch {
     pub right: u64,
 }
 
+/// Every identity that the books are held to. A store names them by their place: add at the end.
+pub const IDENTITIES: [&str; 11] = [
+    "runs = non_ip + malformed + unwatched + local + packets",
+    "kinds = packets",
+    "ports = kinds with a port",
+    "ICMP types = kinds with a type",
+    "protocols = fragment + ip",
+    "/16s = IPv4 packets",
+    "slots + spill log + lost = packets",
+    "tallies of unknown kind = 0",
+    "tallies beyond their dense counter = 0",
+    "unattributed = lost",
+    "/16s without a tally = lost IPv4 packets",
+];
+
 const ICMP_CELLS: usize = 2 * 256;
 const PROTOCOL_CELLS: usize = 2 * 2 * 256;
 
@@ -133,6 +148,7 @@ impl Books {
         let epoch = drain.epoch;
         let mismatches = &mut drain.mismatches;
         let mut hold = |identity, left: u64, right: u64| {
+            debug_assert!(IDENTITIES.contains(&identity), "{identity}");
             if left != right {
                 mismatches.push(Mismatch { epoch, identity, left, right });
             }

@@ -1,0 +1,241 @@
+//! Loads of the program into a kernel, captures that are read, and the sensors of both.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+
+use super::{Fault, Store, StoreError, count};
+use crate::{
+    cube::SourceLengths,
+    model::{Sensor, Sensors},
+};
+
+/// Where packets came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The wire.
+    Live,
+    /// A capture.
+    Replay,
+}
+
+impl Origin {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// A load of the program, or a capture that is about to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct NewGeneration<'a> {
+    /// Of a load: the random number that the kernel keeps with it. Of a capture that is being read:
+    /// any, until [`Store::set_complete`] gives it the final one.
+    pub generation: [u8; 16],
+    pub host: &'a str,
+    /// A replay is not folded before it is complete.
+    pub origin: Origin,
+    /// When it was loaded, in seconds since 1970.
+    pub created: i64,
+    pub lengths: SourceLengths,
+    pub sensors: &'a Sensors,
+}
+
+/// What the store has of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GenerationRow {
+    /// What the store calls it.
+    pub id: i64,
+    /// The last epoch that is kept; `None` if there was none yet.
+    pub last_epoch: Option<u64>,
+    /// Frames without a counter in all epochs that were kept.
+    pub uncounted: u64,
+    /// Whether it may be folded.
+    pub complete: bool,
+}
+
+impl GenerationRow {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            last_epoch: count(row, 1)?,
+            uncounted: count(row, 2)?.unwrap_or(0),
+            complete: row.get(3)?,
+        })
+    }
+}
+
+const BY_NUMBER: &str = "SELECT id, last_epoch, uncounted, complete FROM generation WHERE generation = ?";
+
+fn find(connection: &Connection, generation: [u8; 16]) -> rusqlite::Result<Option<GenerationRow>> {
+    connection.prepare_cached(BY_NUMBER)?.query_row([generation], GenerationRow::of).optional()
+}
+
+/// The last epoch of a generation, by its row.
+pub(super) fn last_epoch(connection: &Connection, row: i64) -> rusqlite::Result<Option<u64>> {
+    let mut statement = connection.prepare_cached("SELECT last_epoch FROM generation WHERE id = ?")?;
+    Ok(statement.query_row([row], |row| count(row, 0)).optional()?.flatten())
+}
+
+impl Store {
+    /// Enters a generation and its sensors, or finds it as it was entered before.
+    ///
+    /// A sensor that is defined as before keeps its row; one that is defined otherwise gets a new
+    /// one, and the old one ends.
+    pub fn add_generation(&mut self, new: &NewGeneration<'_>) -> Result<GenerationRow, StoreError> {
+        let row = match self.generation(new.generation)? {
+            Some(row) => row,
+            None => self.write("enter a generation", |connection| enter(connection, new))?,
+        };
+        if let Some(last) = row.last_epoch {
+            self.last.insert(row.id, last);
+        }
+        Ok(row)
+    }
+
+    /// A generation by its number.
+    pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
+        self.read("find a generation", |connection| Ok(find(connection, generation)?))
+    }
+
+    /// Ends a replay: the generation of this row gets its final number and may be folded. `false`
+    /// if there is one of that number already: then this one is deleted.
+    pub fn set_complete(&mut self, row: i64, as_generation: [u8; 16]) -> Result<bool, StoreError> {
+        let path = self.path.clone();
+        let done = self.write("end a replay", |connection| {
+            if let Some(there) =
+                find(connection, as_generation)?.filter(|there| there.id != row || there.complete)
+            {
+                connection.execute("DELETE FROM generation WHERE id = ? AND id <> ?", [row, there.id])?;
+                return Ok(there.id == row);
+            }
+            let changed = connection.execute(
+                "UPDATE generation SET generation = ?, complete = 1 WHERE id = ?",
+                params![as_generation, row],
+            )?;
+            if changed == 0 {
+                return Err(StoreError::NoGeneration { path, generation: row }.into());
+            }
+            Ok(true)
+        })?;
+        if !done {
+            self.last.remove(&row);
+        }
+        Ok(done)
+    }
+
+    /// Deletes what replays left that did not come to their end. Not while one is running.
+    pub fn discard_staged(&mut self) -> Result<(), StoreError> {
+        let staged: Vec<i64> = self.write("delete what a replay left", |connection| {
+            let mut delete =
+                connection.prepare_cached("DELETE FROM generation WHERE complete = 0 RETURNING id")?;
+            let staged = delete.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(staged)
+        })?;
+        for row in staged {
+            self.last.remove(&row);
+        }
+        Ok(())
+    }
+}
+
+fn enter(connection: &Connection, new: &NewGeneration<'_>) -> Result<GenerationRow, Fault> {
+    if let Some(row) = find(connection, new.generation)? {
+        return Ok(row);
+    }
+    let complete = new.origin == Origin::Live;
+    connection.execute(
+        "INSERT INTO generation (host, generation, origin, created, v4_prefix, v6_prefix, complete)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        params![
+            new.host,
+            new.generation,
+            new.origin.name(),
+            new.created,
+            new.lengths.v4,
+            new.lengths.v6,
+            complete
+        ],
+    )?;
+    let id = connection.last_insert_rowid();
+    for (sensor, number) in new.sensors.iter().zip(0u8..) {
+        let row = Definition::of(sensor, new.sensors.addresses(number)).row(connection, new.created)?;
+        connection
+            .prepare_cached("INSERT INTO generation_sensor (generation, number, sensor) VALUES (?, ?, ?)")?
+            .execute(params![id, number, row])?;
+    }
+    Ok(GenerationRow { id, last_epoch: None, uncounted: 0, complete })
+}
+
+/// A sensor as its row says it.
+#[derive(PartialEq, Eq)]
+struct Definition {
+    name: String,
+    alias: Option<String>,
+    role: String,
+    group: Option<String>,
+    prefixes: String,
+    addresses: Option<i64>,
+    filtered: String,
+}
+
+impl Definition {
+    fn of(sensor: &Sensor, addresses: Option<u64>) -> Self {
+        let prefixes: Vec<String> = sensor.prefixes.iter().map(ToString::to_string).collect();
+        let service = |(protocol, port): &(_, _)| format!("{port}/{protocol}");
+        let filtered: Vec<String> = sensor.filtered.iter().map(service).collect();
+        Self {
+            name: sensor.name.clone(),
+            alias: sensor.alias.clone(),
+            role: sensor.role.as_str().to_owned(),
+            group: sensor.group.clone(),
+            prefixes: prefixes.join(" "),
+            addresses: addresses.map(|addresses| i64::try_from(addresses).unwrap_or(i64::MAX)),
+            filtered: filtered.join(" "),
+        }
+    }
+
+    /// The row of this very definition, a new one if need be.
+    fn row(&self, connection: &Connection, now: i64) -> rusqlite::Result<i64> {
+        let mut in_use: CachedStatement<'_> = connection.prepare_cached(
+            "SELECT id, name, alias, role, sensor_group, prefixes, addresses, filtered FROM sensor
+             WHERE name = ? AND valid_to IS NULL ORDER BY id DESC LIMIT 1",
+        )?;
+        let found = in_use.query_row([&self.name], |row| {
+            let definition = Self {
+                name: row.get(1)?,
+                alias: row.get(2)?,
+                role: row.get(3)?,
+                group: row.get(4)?,
+                prefixes: row.get(5)?,
+                addresses: row.get(6)?,
+                filtered: row.get(7)?,
+            };
+            Ok((row.get::<_, i64>(0)?, definition))
+        });
+        if let Some((id, definition)) = found.optional()? {
+            if definition == *self {
+                return Ok(id);
+            }
+            connection.execute(
+                "UPDATE sensor SET valid_to = max(valid_from, ?) WHERE name = ? AND valid_to IS NULL",
+                params![now, self.name],
+            )?;
+        }
+        connection.execute(
+            "INSERT INTO sensor (name, alias, role, sensor_group, prefixes, addresses, filtered, valid_from)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                self.name,
+                self.alias,
+                self.role,
+                self.group,
+                self.prefixes,
+                self.addresses,
+                self.filtered,
+                now
+            ],
+        )?;
+        Ok(connection.last_insert_rowid())
+    }
+}
