@@ -9,6 +9,7 @@
 //! | `commit` | an epoch in one transaction |
 //! | `generation` | loads of the program, and their sensors |
 //! | `reader` | for those who only ask |
+//! | [`query`] | questions, and rows as they are kept |
 //! | `functions` | sketches in SQL |
 //! | `error` | what can go wrong |
 //!
@@ -21,6 +22,7 @@ mod functions;
 mod generation;
 mod key;
 mod open;
+pub mod query;
 mod reader;
 mod schema;
 

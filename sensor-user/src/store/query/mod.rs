@@ -8,8 +8,6 @@ mod extract;
 mod quality;
 mod spans;
 mod table;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +15,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rusqlite::{CachedStatement, Connection, params_from_iter, types::Value as SqlValue};
 use sensor_common::kind::Family;
-use serde::Serialize;
 
 use self::{
     spans::{Chosen, Span},
@@ -30,7 +27,7 @@ use crate::{
 };
 
 pub use self::{
-    extract::{Extracted, ExtractLevel},
+    extract::{ExtractLevel, Extracted},
     quality::{Quality, Scanner, Victim},
     table::Table,
 };
@@ -100,7 +97,7 @@ pub struct Answer {
 }
 
 /// What an answer is of, and what is missing from it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// Begin and end of the period, with the offset of the store's time zone.
     pub from: String,
@@ -142,10 +139,9 @@ pub struct Summary {
 }
 
 /// A database of regions or autonomous systems that was in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
     pub role: String,
-    #[serde(rename = "type")]
     pub name: String,
     /// When it was built, where it says so.
     pub built: Option<String>,
@@ -172,7 +168,12 @@ pub enum QueryError {
 }
 
 fn kept() -> String {
-    Table::ALL.map(Table::dimensions).into_iter().filter(|kept| !kept.is_empty()).collect::<Vec<_>>().join("; ")
+    Table::ALL
+        .map(Table::dimensions)
+        .into_iter()
+        .filter(|kept| !kept.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn sensors_said(known: &[String]) -> String {
@@ -334,7 +335,8 @@ impl<'a> Scan<'a> {
         let sql = match reads {
             Reads::Counts => {
                 let counts = "sum(packets), sum(CASE family WHEN 6 THEN 0 ELSE packets END)";
-                let group = if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
+                let group =
+                    if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
                 // Without a group, a sum over nothing is a row of nulls.
                 let having = if names.is_empty() { " HAVING count(*) > 0" } else { "" };
                 format!("SELECT {listed}{counts} {from}{group}{having}")
@@ -361,7 +363,8 @@ impl<'a> Scan<'a> {
     ) -> Result<(), E> {
         let key = self.key();
         let of_key = cells.into_iter().flat_map(|cells| key.iter().map(|&column| cells.sql(column)));
-        let parameters = std::iter::once(SqlValue::Integer(span)).chain(self.bounds.parameters.iter().cloned());
+        let parameters =
+            std::iter::once(SqlValue::Integer(span)).chain(self.bounds.parameters.iter().cloned());
         let mut rows = self.statement.query(params_from_iter(parameters.chain(of_key)))?;
         while let Some(row) = rows.next()? {
             match cells {
@@ -439,7 +442,12 @@ impl Plan<'_> {
 
     /// Sources of these groups, in their order. `all`: there are no other groups, which spares a look
     /// at each key before its sketches.
-    fn sources(&self, spans: &[Span], groups: &[Group], all: bool) -> rusqlite::Result<(Vec<Union>, Option<String>)> {
+    fn sources(
+        &self,
+        spans: &[Span],
+        groups: &[Group],
+        all: bool,
+    ) -> rusqlite::Result<(Vec<Union>, Option<String>)> {
         let mut unions = vec![Union::default(); groups.len()];
         let places: Groups<usize> = groups.iter().enumerate().map(|(place, &group)| (group, place)).collect();
         let mut trouble = None;
@@ -541,15 +549,17 @@ impl Plan<'_> {
             let time = self.time(span);
             let mut rows = statement.query([span.id])?;
             while let Some(row) = rows.next()? {
-                let Some(&(place, addresses)) = self.sensors.rows.get(&row.get(0)?) else { continue };
+                let Some(&(place, addresses)) = self.sensors.rows.get(&row.get::<_, i64>(0)?) else {
+                    continue;
+                };
                 let observed_ns = count(row, 1)?;
                 if observed_ns == 0 || !concerned.get(place as usize).is_some_and(|&concerned| concerned) {
                     continue;
                 }
                 let sum = watched.entry((time, place)).or_insert(Some(0));
-                *sum = sum
-                    .zip(addresses)
-                    .and_then(|(sum, addresses)| sum.checked_add(u128::from(addresses) * u128::from(observed_ns)));
+                *sum = sum.zip(addresses).and_then(|(sum, addresses)| {
+                    sum.checked_add(u128::from(addresses) * u128::from(observed_ns))
+                });
             }
         }
         Ok(watched)
@@ -670,7 +680,8 @@ fn condition(query: &Query) -> Option<Filter> {
 
 /// The dimensions that not every cube has, as a list.
 fn asked(needed: &[Dimension]) -> String {
-    let everywhere = [Dimension::Time, Dimension::Sensor, Dimension::Class, Dimension::Kind, Dimension::Family];
+    let everywhere =
+        [Dimension::Time, Dimension::Sensor, Dimension::Class, Dimension::Kind, Dimension::Family];
     let asked: Vec<&str> = Dimension::ALL
         .into_iter()
         .filter(|dimension| needed.contains(dimension) && !everywhere.contains(dimension))
@@ -778,14 +789,16 @@ fn unattributed(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<u64> {
 
 fn databases(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<Vec<Database>> {
     let mut ids = BTreeSet::new();
-    let mut statement = plan.connection.prepare_cached("SELECT database FROM span_database WHERE span = ?")?;
+    let mut statement =
+        plan.connection.prepare_cached("SELECT database FROM span_database WHERE span = ?")?;
     for span in spans {
         let mut rows = statement.query([span.id])?;
         while let Some(row) = rows.next()? {
             ids.insert(row.get::<_, i64>(0)?);
         }
     }
-    let mut statement = plan.connection.prepare_cached("SELECT role, type, built FROM database WHERE id = ?")?;
+    let mut statement =
+        plan.connection.prepare_cached("SELECT role, type, built FROM database WHERE id = ?")?;
     let mut databases = Vec::new();
     for id in ids {
         let database = statement.query_map([id], |row| {

@@ -84,14 +84,7 @@ impl Span {
 
 /// Chooses days where they are wholly in the period, and for the rest hours and coarse spans.
 /// With a step, only what lies in one. `days_only`: nothing but days holds what is asked.
-pub fn choose(
-    near: &[Span],
-    from: i64,
-    to: i64,
-    step: Option<Step>,
-    days_only: bool,
-    zone: &Zone,
-) -> Chosen {
+pub fn choose(near: &[Span], from: i64, to: i64, step: Option<Step>, days_only: bool, zone: &Zone) -> Chosen {
     let mut chosen = Chosen::default();
     let takes_days = step != Some(Step::Hour);
     let days: Vec<&Span> = near.iter().filter(|span| span.level == Level::Day).collect();
@@ -99,7 +92,9 @@ pub fn choose(
     // The day that a shorter span is part of, if there is one. Days are in the order of time.
     let day_of = |span: &Span| {
         let next = days.partition_point(|day| day.start <= span.start);
-        next.checked_sub(1).map(|index| (index, days[index])).filter(|(_, day)| span.is_within(day.start, day.end))
+        next.checked_sub(1)
+            .map(|index| (index, days[index]))
+            .filter(|(_, day)| span.is_within(day.start, day.end))
     };
     // Of each day, what is kept in shorter spans as well.
     let mut shorter = vec![0u64; days.len()];

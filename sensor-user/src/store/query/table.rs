@@ -54,14 +54,8 @@ impl Key {
 
 impl Table {
     /// All of them, the smallest first.
-    pub const ALL: [Self; 6] = [
-        Self::Total,
-        Self::RegionTool,
-        Self::PortTool,
-        Self::RegionAsn,
-        Self::PortRegion,
-        Self::PortPrefix,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Total, Self::RegionTool, Self::PortTool, Self::RegionAsn, Self::PortRegion, Self::PortPrefix];
 
     /// The name of the table.
     pub const fn as_str(self) -> &'static str {
@@ -249,7 +243,9 @@ impl Cells {
     /// Whether the source was lost, as far as the columns that were read tell.
     pub fn is_lost(&self, table: Table) -> bool {
         match table {
-            Table::PortRegion | Table::RegionAsn | Table::RegionTool => self.region == Some(Region::UNATTRIBUTED),
+            Table::PortRegion | Table::RegionAsn | Table::RegionTool => {
+                self.region == Some(Region::UNATTRIBUTED)
+            }
             Table::PortTool => self.number(Key::Tool) < 0,
             Table::Total | Table::PortPrefix => false,
         }
@@ -346,29 +342,54 @@ impl Cells {
         }
     }
 
+    /// Whether a bound cut a value of the row, of which all columns were read.
+    pub fn is_other(&self, table: Table) -> bool {
+        match table {
+            Table::Total => false,
+            Table::PortRegion | Table::RegionAsn | Table::RegionTool => self.region.is_none(),
+            Table::PortTool => self.number(Key::Port) < 0,
+            Table::PortPrefix => self.number(Key::Prefix) < 0,
+        }
+    }
+
+    /// The values of these dimensions, but for time and sensor; `None` as well where a bound cut them.
+    pub fn known(&self, table: Table, dimensions: &[Dimension]) -> Row {
+        let mut row = Row::default();
+        for &dimension in dimensions {
+            // What was cut stays null.
+            let _: Option<()> = self.set(&mut row, table, dimension);
+        }
+        row
+    }
+
     /// The values of these dimensions, but for time and sensor; `None` if a bound cut one of them.
     pub fn row(&self, table: Table, dimensions: &[Dimension]) -> Option<Row> {
         let mut row = Row::default();
-        for dimension in dimensions {
-            match dimension {
-                Dimension::Class => row.class = self.class().value()?,
-                Dimension::Kind => row.kind = Some(named_kind(self.kind()?)),
-                Dimension::Family => row.family = self.family().value()?,
-                Dimension::Protocol => row.protocol = self.protocol().value()?,
-                Dimension::DstPort => row.dst_port = self.port(Kind::has_dst_port).value()?,
-                Dimension::VictimPort => row.victim_port = self.port(has_victim_port).value()?,
-                Dimension::IcmpType => {
-                    row.icmp_type = self.port(Kind::has_icmp_type).map(|port| (port >> 8) as u8).value()?;
-                }
-                Dimension::IcmpCode => row.icmp_code = self.icmp_code(table).value()?,
-                Dimension::Region => row.region = self.region().value()?,
-                Dimension::Asn => row.asn = self.asn(table).value()?,
-                Dimension::Tool => row.tool = self.tool(table).value()?,
-                Dimension::Prefix => row.prefix = self.prefix().value()?,
-                Dimension::Time | Dimension::Sensor | Dimension::Source => {}
-            }
+        for &dimension in dimensions {
+            self.set(&mut row, table, dimension)?;
         }
         Some(row)
+    }
+
+    fn set(&self, row: &mut Row, table: Table, dimension: Dimension) -> Option<()> {
+        match dimension {
+            Dimension::Class => row.class = self.class().value()?,
+            Dimension::Kind => row.kind = Some(named_kind(self.kind()?)),
+            Dimension::Family => row.family = self.family().value()?,
+            Dimension::Protocol => row.protocol = self.protocol().value()?,
+            Dimension::DstPort => row.dst_port = self.port(Kind::has_dst_port).value()?,
+            Dimension::VictimPort => row.victim_port = self.port(has_victim_port).value()?,
+            Dimension::IcmpType => {
+                row.icmp_type = self.port(Kind::has_icmp_type).map(|port| (port >> 8) as u8).value()?;
+            }
+            Dimension::IcmpCode => row.icmp_code = self.icmp_code(table).value()?,
+            Dimension::Region => row.region = self.region().value()?,
+            Dimension::Asn => row.asn = self.asn(table).value()?,
+            Dimension::Tool => row.tool = self.tool(table).value()?,
+            Dimension::Prefix => row.prefix = self.prefix().value()?,
+            Dimension::Time | Dimension::Sensor | Dimension::Source => {}
+        }
+        Some(())
     }
 }
 
@@ -401,7 +422,8 @@ impl Bounds {
     pub fn of(filter: &Filter, table: Table, sensors: impl Fn(&str) -> Vec<i64>) -> Self {
         use rusqlite::types::Value;
         let mut bounds = Self::default();
-        let numbers = |numbers: &mut dyn Iterator<Item = i64>| numbers.map(Value::Integer).collect::<Vec<_>>();
+        let numbers =
+            |numbers: &mut dyn Iterator<Item = i64>| numbers.map(Value::Integer).collect::<Vec<_>>();
         let kinds = |wanted: &dyn Fn(Kind) -> bool| {
             numbers(&mut Kind::ALL.into_iter().filter(|&kind| wanted(kind)).map(|kind| kind as i64))
         };
@@ -458,7 +480,9 @@ impl Bounds {
                 }
                 Dimension::Prefix => {
                     let upper = |literal: &Literal| match literal {
-                        Literal::Prefix(Prefix { family: Family::V4, source, .. }) => Some((source >> 8) as i64),
+                        Literal::Prefix(Prefix { family: Family::V4, source, .. }) => {
+                            Some((source >> 8) as i64)
+                        }
                         Literal::Prefix(Prefix { source, .. }) => Some((source >> 16) as i64),
                         _ => None,
                     };
