@@ -223,6 +223,7 @@ mod tests {
                 group.columns().iter().all(|column| matches!(column.compression(), Compression::ZSTD(_)))
             );
         }
+        drop(file);
         assert_eq!(&bytes[..4], b"PAR1");
         assert_eq!(&bytes[bytes.len() - 4..], b"PAR1");
     }

@@ -8,6 +8,8 @@ mod extract;
 mod quality;
 mod spans;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
