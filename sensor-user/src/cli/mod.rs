@@ -4,7 +4,9 @@
 mod config;
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod options;
+pub mod query;
 pub mod replay;
 pub mod run;
 mod watch;
@@ -29,6 +31,10 @@ enum Command {
     Run(run::RunArgs),
     /// Count what is in capture files
     Replay(replay::ReplayArgs),
+    /// Ask a store: packets, sources, shares and rates by dimensions
+    Query(query::QueryArgs),
+    /// Write the rows of a store to files
+    Export(export::ExportArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
     /// Say what on this machine helps or hinders counting, and what to do about it
@@ -60,6 +66,8 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Query(args) => query::run(args).await,
+            Command::Export(args) => export::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }

@@ -345,10 +345,17 @@ impl Extract {
         (0..self.width()).map(|index| self.column(index)).collect()
     }
 
+    /// Adds a row.
     pub fn push(&mut self, row: Extracted) {
         self.rows.push(row);
     }
 
+    /// Whether there are so many rows.
+    pub fn is_full(&self, rows: usize) -> bool {
+        self.rows.len() >= rows
+    }
+
+    /// Forgets all rows.
     pub fn clear(&mut self) {
         self.rows.clear();
     }
