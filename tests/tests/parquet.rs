@@ -145,7 +145,7 @@ fn another_implementation_reads_what_is_exported() {
         ask(&format!(
             "SELECT epoch(time)::BIGINT, region, packets, sources, round(share, 2) FROM '{answer}'"
         )),
-        json!([[1_570_114_800, "CN", 2700, 70, 0.9], [1_570_114_800, "US", 300, 10, 0.1]])
+        json!([[1_570_114_800, "CN", 2700, 71, 0.9], [1_570_114_800, "US", 300, 10, 0.1]])
     );
     let said = ask(&format!(
         "SELECT decode(value) FROM parquet_kv_metadata('{answer}') WHERE decode(key) = 'teiten.from'"

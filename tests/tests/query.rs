@@ -74,7 +74,7 @@ fn classes_steps_and_files() {
     let hours = ["--by=time", "--step=hour", "--class=any", "--format=csv"];
     let hours = answered(&store, &hours).stdout;
     assert_eq!(hours.lines().count(), 4, "{hours}");
-    assert!(hours.lines().nth(1).unwrap().starts_with("2019-10-03T15:00:00Z,6000,84,"), "{hours}");
+    assert!(hours.lines().nth(1).unwrap().starts_with("2019-10-03T15:00:00Z,6000,85,"), "{hours}");
     let file = scratch.path("rows.json");
     let within = [
         "--from",

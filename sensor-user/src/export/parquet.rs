@@ -198,7 +198,7 @@ mod tests {
         fn value(&self, row: usize, column: usize) -> Value {
             match column {
                 0 => Value::Number(row as u64),
-                1 if row % 2 == 0 => Value::Text(row.to_string()),
+                1 if row.is_multiple_of(2) => Value::Text(row.to_string()),
                 2 => Value::Time(jiff::Timestamp::from_second(row as i64).unwrap()),
                 _ => Value::Null,
             }

@@ -361,10 +361,9 @@ fn quoted(rest: &str, mark: char) -> Option<(Token, usize)> {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
-        if character == mark {
-            if characters.next_if(|(_, next)| *next == mark).is_none() {
-                return Some((Token::Quoted(text), at + mark.len_utf8()));
-            }
+        // One that is doubled stands for itself.
+        if character == mark && characters.next_if(|(_, next)| *next == mark).is_none() {
+            return Some((Token::Quoted(text), at + mark.len_utf8()));
         }
         text.push(character);
     }
