@@ -18,11 +18,13 @@ use crate::{
 /// Who is watched.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SensorArgs {
-    /// A sensor: NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP][;alias=ALIAS][;filtered=PORT/PROTOCOL[,…]]
+    /// A sensor:
+    /// NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP][;alias=ALIAS][;filtered=PORT/PROTOCOL[,…]]
     ///
     /// Only packets to its prefixes are counted; the longest prefix wins. The role is dark unless
     /// given. The alias is the name that publications use; `filtered` lists services that never
-    /// arrive, such as 25/tcp,445/tcp. May be given up to 254 times; in TEITEN_SENSOR, sensors are separated by spaces.
+    /// arrive, such as 25/tcp,445/tcp. May be given up to 254 times; in TEITEN_SENSOR, sensors are
+    /// separated by spaces.
     #[arg(long, env = "TEITEN_SENSOR", value_name = "SENSOR", value_delimiter = ' ')]
     pub sensor: Vec<Sensor>,
     /// Role of the one sensor that there is without --sensor: it counts packets to any address

@@ -36,8 +36,8 @@ pub enum PeriodKind {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodError {
     #[error(
-        "`{0}` is no period; write a day (2019-10-03), a week (2019-W40), a month (2019-10), a quarter (2019-Q4), \
-         a year (2019), FROM..TO, today, yesterday, last-week, last-month, last-quarter or last-year"
+        "`{0}` is no period; write a day (2019-10-03), a week (2019-W40), a month (2019-10), a quarter \
+         (2019-Q4), a year (2019), FROM..TO, today, yesterday, last-week, last-month, last-quarter or last-year"
     )]
     Unknown(String),
     #[error(

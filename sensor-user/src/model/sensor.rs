@@ -34,7 +34,8 @@ pub struct Sensors(Vec<Sensor>);
 #[derive(Debug, thiserror::Error)]
 pub enum SensorError {
     #[error(
-        "`{0}` has no `=`; write NAME=PREFIX[,PREFIX…], and after it as needed `;role=`, `;group=`, `;alias=` and `;filtered=`"
+        "`{0}` has no `=`; write NAME=PREFIX[,PREFIX…], and after it as needed `;role=`, `;group=`, \
+         `;alias=` and `;filtered=`"
     )]
     NoPrefixes(String),
     #[error("`{0}` is no name for a sensor or group: use 1 to 63 letters, digits, `-`, `_` and `.`")]
@@ -48,7 +49,8 @@ pub enum SensorError {
     #[error("`{0}` is not known here; after the prefixes come `role=`, `group=`, `alias=` and `filtered=`")]
     Attribute(String),
     #[error(
-        "`{0}` is no service; write a port and its protocol such as 25/tcp, 123/udp or 80/sctp, or a type such as 8/icmp or 128/icmpv6"
+        "`{0}` is no service; write a port and its protocol such as 25/tcp, 123/udp or 80/sctp, or a type \
+         such as 8/icmp or 128/icmpv6"
     )]
     Filtered(String),
     #[error("there are {0} sensors; {max} is the most that one program counts apart", max = Sensors::MOST)]

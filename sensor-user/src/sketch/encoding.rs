@@ -20,7 +20,8 @@ const LONG_RANK: u8 = 4;
 /// The registers of a sketch's bytes, which are known to be sound.
 pub(super) enum Body<'a> {
     Sparse(Entries<'a>),
-    Dense([u8; COUNT]),
+    /// Four registers each.
+    Dense(&'a [[u8; 3]]),
 }
 
 impl Body<'_> {
@@ -28,7 +29,7 @@ impl Body<'_> {
         match self {
             // Checked before.
             Self::Sparse(entries) => registers.raise_all(entries.map_while(Result::ok)),
-            Self::Dense(ranks) => registers.merge_many(&ranks),
+            Self::Dense(groups) => registers.merge_many(&unpack(groups)),
         }
     }
 }
@@ -85,7 +86,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Scope, Body<'_>), SketchError> {
     }
     let family = if first & IS_V6 == 0 { Family::V4 } else { Family::V6 };
     let scope = Scope { family, length, key: u16::from_le_bytes([key0, key1]) };
-    let body = if first & IS_DENSE == 0 { sparse(body)? } else { Body::Dense(unpack(body)?) };
+    let body = if first & IS_DENSE == 0 { sparse(body)? } else { dense(body)? };
     Ok((scope, body))
 }
 
@@ -100,16 +101,12 @@ fn sparse(body: &[u8]) -> Result<Body<'_>, SketchError> {
     Ok(Body::Sparse(entries))
 }
 
-fn unpack(body: &[u8]) -> Result<[u8; COUNT], SketchError> {
+fn dense(body: &[u8]) -> Result<Body<'_>, SketchError> {
     if body.len() != DENSE {
         return Err(SketchError::Length(body.len()));
     }
-    let mut ranks = [0; COUNT];
     let (groups, _) = body.as_chunks::<3>();
-    for (four, &[a, b, c]) in ranks.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
-        let bits = u32::from_le_bytes([a, b, c, 0]);
-        *four = [0, 6, 12, 18].map(|shift| (bits >> shift & 0x3f) as u8);
-    }
+    let ranks = unpack(groups);
     let (mut next, mut sparse) = (0, 0);
     for (index, &rank) in ranks.iter().enumerate().filter(|(_, rank)| **rank != 0) {
         if rank > MAX_RANK {
@@ -122,7 +119,16 @@ fn unpack(body: &[u8]) -> Result<[u8; COUNT], SketchError> {
     if sparse < DENSE {
         return Err(SketchError::NotCanonical("dense registers would be shorter if sparse"));
     }
-    Ok(ranks)
+    Ok(Body::Dense(groups))
+}
+
+fn unpack(groups: &[[u8; 3]]) -> [u8; COUNT] {
+    let mut ranks = [0; COUNT];
+    for (four, &[a, b, c]) in ranks.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
+        let bits = u32::from_le_bytes([a, b, c, 0]);
+        *four = [0, 6, 12, 18].map(|shift| (bits >> shift & 0x3f) as u8);
+    }
+    ranks
 }
 
 /// Index and rank of sparse registers, in order.

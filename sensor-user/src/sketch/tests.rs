@@ -84,7 +84,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..64), sound in any::<bool>()) {
+    fn any_bytes_are_refused_or_canonical(
+        bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        sound in any::<bool>(),
+    ) {
         let header = [if sound { 1 } else { 0x11 }, 24, 1, 2];
         for bytes in [bytes.clone(), [&header, bytes.as_slice()].concat()] {
             if let Ok(sketch) = Sketch::from_bytes(&bytes) {
