@@ -25,6 +25,8 @@ mod open;
 pub mod query;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
