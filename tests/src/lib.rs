@@ -11,7 +11,8 @@
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;
-//! - [`mmdb`]: country databases in the making.
+//! - [`mmdb`]: country databases in the making;
+//! - [`stored`]: a store whose answers are known.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -33,6 +34,7 @@ pub mod random;
 pub mod rules;
 pub mod scratch;
 pub mod send;
+pub mod stored;
 
 /// How long tests wait for what must happen. Long enough for a loaded machine: nobody waits this
 /// long unless a test fails.

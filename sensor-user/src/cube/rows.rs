@@ -12,7 +12,7 @@ use super::{SourceLengths, V4_PREFIX, V6_PREFIX, class_of_unattributed};
 use crate::{
     geo::Tables,
     kernel::{Drain, Unattributed, account::Detail},
-    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors},
+    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors, has_victim_port, named_kind},
 };
 
 /// Counts of packets by some dimensions.
@@ -195,18 +195,10 @@ impl Cube {
     fn outer(&self, time: i64, kind: Kind) -> Row {
         Row {
             time: self.asks(Dimension::Time).then_some(time),
-            kind: self.asks(Dimension::Kind).then_some(match kind {
-                Kind::IcmpErrorTcp | Kind::IcmpErrorUdp | Kind::IcmpErrorIcmp => Kind::IcmpErrorOther,
-                kind => kind,
-            }),
+            kind: self.asks(Dimension::Kind).then_some(named_kind(kind)),
             ..Row::default()
         }
     }
-}
-
-/// Whether the key's port is that of the service that answered, or was said to be out of reach.
-fn has_victim_port(kind: Kind) -> bool {
-    matches!(kind, Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
     store::Trouble,
 };
 
-use super::rows::{align, columns, grouped, share};
+use super::records::{align, columns, grouped, share};
 
 /// What stands above the counts.
 #[derive(Clone, Debug)]

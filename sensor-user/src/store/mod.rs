@@ -13,6 +13,7 @@
 //! | `tables` | the tables of cubes, and their bounds |
 //! | `generation` | loads of the program, and their sensors |
 //! | `reader` | for those who only ask |
+//! | [`query`] | questions, and rows as they are kept |
 //! | `functions` | sketches in SQL |
 //! | `error` | what can go wrong |
 //!
@@ -30,6 +31,7 @@ mod key;
 mod maintain;
 mod open;
 mod progress;
+pub mod query;
 mod reader;
 mod schema;
 mod spans;
