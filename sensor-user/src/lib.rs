@@ -15,6 +15,7 @@
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Prometheus |
 //! | [`cli`] | one file per subcommand |
+pub mod agent;
 pub mod capture;
 pub mod cli;
 pub mod cube;

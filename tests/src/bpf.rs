@@ -1,8 +1,13 @@
-//! Small BPF programs of a test's own, written as instructions.
+//! Small BPF programs of a test's own, written as instructions, and maps.
 
 use std::{
+    ffi::CString,
     io,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
 };
 
 /// Operation; registers, source in the upper half and destination in the lower; offset; immediate.
@@ -17,7 +22,17 @@ pub const AT_XDP: u32 = 37;
 /// `BPF_TCX_EGRESS`, Linux 6.6.
 pub const AT_EGRESS: u32 = 47;
 
+/// `BPF_MAP_TYPE_HASH`.
+pub const HASH: u32 = 1;
+/// `BPF_MAP_TYPE_ARRAY`.
+pub const ARRAY: u32 = 2;
+/// `BPF_F_MMAPABLE`.
+pub const MMAPABLE: u32 = 1 << 10;
+
+const MAP_CREATE: libc::c_int = 0;
+const MAP_UPDATE_ELEM: libc::c_int = 2;
 const PROG_LOAD: libc::c_int = 5;
+const OBJ_PIN: libc::c_int = 6;
 const PROG_TEST_RUN: libc::c_int = 10;
 const LINK_CREATE: libc::c_int = 28;
 
@@ -90,4 +105,44 @@ pub fn run_live(program: BorrowedFd<'_>, frame: &[u8], context: &[u32; 6], frame
         Err(error) if error.raw_os_error() == Some(libc::EINTR) => Ok(()),
         result => result.map(drop),
     }
+}
+
+/// Makes a map with keys of four bytes.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn map(map_type: u32, value_size: usize, entries: u32, flags: u32) -> io::Result<OwnedFd> {
+    let mut attribute = [0u64; 16];
+    attribute[0] = pair(map_type, 4);
+    attribute[1] = pair(value_size as u32, entries);
+    attribute[2] = pair(flags, 0);
+    bpf(MAP_CREATE, &mut attribute).map(owned)
+}
+
+/// Writes the first element of an array, whose value must not be larger.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn set_first(array: BorrowedFd<'_>, value: &[u8]) -> io::Result<()> {
+    let key = 0u32;
+    let mut attribute = [0u64; 16];
+    attribute[0] = pair(array.as_raw_fd() as u32, 0);
+    attribute[1] = &raw const key as u64;
+    attribute[2] = value.as_ptr() as u64;
+    bpf(MAP_UPDATE_ELEM, &mut attribute).map(drop)
+}
+
+/// Pins a map, program or link at a path of a BPF file system.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attribute = [0u64; 16];
+    attribute[0] = path.as_ptr() as u64;
+    attribute[1] = pair(object.as_raw_fd() as u32, 0);
+    bpf(OBJ_PIN, &mut attribute).map(drop)
 }

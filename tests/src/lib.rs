@@ -4,9 +4,10 @@
 //! - [`rules`]: the accounting rules as a table of frames and what must become of them;
 //! - [`host`]: the classifier on the host, as a reference;
 //! - [`random`]: pseudo-random numbers that are the same in every run;
+//! - [`mounts`]: file systems of a test's own;
 //! - [`netns`]: network namespaces with veth pairs, gone when they are dropped;
 //! - [`send`]: frames out of, and into, packet sockets;
-//! - [`bpf`]: small BPF programs of a test's own;
+//! - [`bpf`]: small BPF programs and maps of a test's own;
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
 //! - [`station`]: a sensor with a store and a pin path, and the commands that work on them;
 //! - [`trace`]: a process that is killed at one of its system calls;
@@ -16,7 +17,8 @@
 //! - [`tmpfs`]: a small file system that can be filled up;
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;
-//! - [`mmdb`]: country databases in the making.
+//! - [`mmdb`]: country databases in the making;
+//! - [`stored`]: a store whose answers are known.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -34,6 +36,7 @@ pub mod flood;
 pub mod frames;
 pub mod host;
 pub mod mmdb;
+pub mod mounts;
 pub mod netns;
 pub mod random;
 pub mod rules;
@@ -41,6 +44,7 @@ pub mod scratch;
 pub mod send;
 pub mod station;
 pub mod store;
+pub mod stored;
 pub mod tmpfs;
 pub mod trace;
 

@@ -167,6 +167,11 @@ impl Tracer {
             if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
                 self.calls.remove(&tid);
                 if tid == self.pid {
+                    // What it has started and stands still holds the other ends of its pipes.
+                    for &left in self.calls.keys() {
+                        // SAFETY: we trace it, so it is still there, and nobody else's.
+                        unsafe { libc::kill(left, libc::SIGKILL) };
+                    }
                     return ExitStatus::from_raw(status);
                 }
                 continue;
@@ -199,6 +204,7 @@ impl Tracer {
                     | libc::PTRACE_O_TRACECLONE
                     | libc::PTRACE_O_TRACEFORK
                     | libc::PTRACE_O_TRACEVFORK
+                    | libc::PTRACE_O_TRACEEXEC
                     | libc::PTRACE_O_EXITKILL;
                 self.ptrace(libc::PTRACE_SETOPTIONS, tid, options as usize);
             } else if status >> 16 == 0 && !(signal == libc::SIGSTOP && !self.calls.contains_key(&tid)) {
@@ -292,5 +298,59 @@ impl Tracer {
         // SAFETY: requests whose data are a number.
         unsafe { libc::ptrace(request, tid, ptr::null_mut::<u8>(), data) };
         // A thread that was killed meanwhile is told by waitpid.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    fn shell(scratch: &Scratch) -> Command {
+        let mut command = Command::new("sh");
+        command.current_dir(scratch.dir()).arg("-c");
+        command.arg("echo start; mkdir one; mv one two; printf x >&2; echo y > file; rmdir two; exit 3");
+        command
+    }
+
+    fn names(scratch: &Scratch) -> Vec<String> {
+        let entries = fs::read_dir(scratch.dir()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn killed_at_every_step() {
+        let scratch = Scratch::new();
+        let plan = Plan { kill_at: None, terminate_after: None, before: |_: &Point| {} };
+        let through = run(shell(&scratch), plan);
+        assert_eq!((through.status.code(), through.killed), (Some(3), false));
+        assert_eq!((through.stdout.as_str(), through.stderr.as_str()), ("start\n", "x"));
+        let steps: Vec<_> = through.points.iter().map(|point| (point.call.as_str(), point.made)).collect();
+        // `file` is written by way of standard output, which is no file of its own.
+        let wanted = ["mkdir", "rename", "rmdir"].into_iter().flat_map(|call| [(call, false), (call, true)]);
+        assert_eq!(steps, wanted.collect::<Vec<_>>());
+        let left: [&[&str]; 6] = [&[], &["one"], &["one"], &["two"], &["file", "two"], &["file"]];
+        for (at, left) in left.into_iter().enumerate() {
+            let scratch = Scratch::new();
+            let mut seen = Vec::new();
+            let plan = Plan { kill_at: Some(at), terminate_after: None, before: |_: &Point| seen = names(&scratch) };
+            let traced = run(shell(&scratch), plan);
+            assert!(traced.killed, "{traced:?}");
+            assert_eq!(traced.points, through.points[..=at], "{}", traced.last());
+            assert_eq!(seen, left, "{}", traced.last());
+            assert_eq!(names(&scratch), left, "{}, and nothing after it", traced.last());
+        }
+    }
+
+    #[test]
+    fn terminated_after_its_first_line() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; sleep 30; echo two"]);
+        let plan = Plan { kill_at: None, terminate_after: Some(1), before: |_: &Point| {} };
+        let traced = run(command, plan);
+        assert_eq!((traced.status.signal(), traced.stdout.as_str()), (Some(libc::SIGTERM), "one\n"));
     }
 }

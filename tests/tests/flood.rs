@@ -11,7 +11,7 @@ use teiten::kernel::{
     Drain,
     attach::{Mode, attach},
     interfaces::Interface,
-    program::{Settings, Sizes, cpus, load},
+    program::{Loaded, Settings, Sizes, cpus, load},
 };
 use teiten_tests::{
     flood::{Flood, Pace},
@@ -57,14 +57,9 @@ impl Sum {
 fn flood(chunks: u32) -> Sum {
     let veth = Pair::new();
     let inner = veth.inner.index("in0");
-    let settings = Settings {
-        watched: Vec::new(),
-        drop: true,
-        v4_prefix: 32,
-        v6_prefix: 64,
-        sizes: Sizes { slices: cpus().unwrap(), chunks },
-    };
-    let (program, mut banks) = load(&settings).unwrap();
+    let sizes = Sizes { slices: cpus().unwrap(), chunks };
+    let settings = Settings { drop: true, ..Settings::everything(sizes) };
+    let Loaded { program, mut banks, .. } = load(&settings).unwrap();
     // Counts runs of all programs as long as the descriptor lives, whatever the system's setting.
     let _stats = enable_stats(Stats::RunTime).unwrap();
     let interface = Interface { index: inner, name: "in0".to_owned(), ..Interface::default() };
@@ -74,13 +69,13 @@ fn flood(chunks: u32) -> Sum {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(2) {
         thread::sleep(Duration::from_millis(100));
-        sum.add(&banks.drain().unwrap());
+        sum.add(&banks.take().unwrap());
     }
     let asked = flood.stop(|| program.run_count().unwrap());
     drop(link);
     // A run that began before the end may have read either epoch.
-    sum.add(&banks.drain().unwrap());
-    sum.add(&banks.drain().unwrap());
+    sum.add(&banks.take().unwrap());
+    sum.add(&banks.take().unwrap());
 
     let runs = program.run_count().unwrap();
     let received = veth.inner.counters("in0").rx_packets;

@@ -6,7 +6,7 @@ use sensor_common::{classify::SourceMasks, key::Key, kind::Kind};
 use teiten::kernel::{
     Drain,
     banks::Banks,
-    program::{Entry, OBJECT, Program, Settings, Sizes, cpus, load_entry},
+    program::{Entry, Loaded, OBJECT, Program, Settings, Sizes, cpus, load_entry},
     testrun::{Action, Runner},
 };
 use teiten_tests::{
@@ -24,9 +24,10 @@ fn load(entry: Entry, bits: SourceBits) -> (Program, Banks) {
         drop: true,
         v4_prefix: bits.v4,
         v6_prefix: bits.v6,
-        sizes: Sizes { slices: cpus().unwrap(), chunks: 1 },
+        ..Settings::everything(Sizes { slices: cpus().unwrap(), chunks: 1 })
     };
-    load_entry(OBJECT, entry, &settings).unwrap_or_else(|error| panic!("{entry:?}: {error:?}"))
+    let loaded = load_entry(OBJECT, entry, &settings).unwrap_or_else(|error| panic!("{entry:?}: {error:?}"));
+    (loaded.program, loaded.banks)
 }
 
 const WHOLE: SourceBits = SourceBits { v4: 32, v6: 64 };
@@ -210,13 +211,7 @@ fn without_prefixes_everything_is_watched_and_passes() {
     if !root() {
         return;
     }
-    let settings = Settings {
-        watched: Vec::new(),
-        drop: false,
-        v4_prefix: 32,
-        v6_prefix: 64,
-        sizes: Sizes { slices: cpus().unwrap(), chunks: 1 },
-    };
+    let settings = Settings::everything(Sizes { slices: cpus().unwrap(), chunks: 1 });
     let cases: Vec<_> = of_table(cases())
         .into_iter()
         // What is unwatched here may be local there; all else does not hang on the prefixes.
@@ -229,7 +224,7 @@ fn without_prefixes_everything_is_watched_and_passes() {
         })
         .collect();
     for entry in [Entry::Fragments, Entry::Linear] {
-        let (program, mut banks) = load_entry(OBJECT, entry, &settings).unwrap();
+        let Loaded { program, mut banks, .. } = load_entry(OBJECT, entry, &settings).unwrap();
         none(&run(&program, &mut banks, &cases));
     }
 }

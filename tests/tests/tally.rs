@@ -15,15 +15,15 @@ use teiten::kernel::{
     Drain,
     account::Detail,
     banks::Banks,
-    program::{Program, Settings, Sizes, cpus, load},
+    program::{Loaded, Program, Settings, Sizes, cpus, load},
     testrun::{Action, Runner},
 };
 use teiten_tests::{frames::*, random::Random, root, skip};
 
 fn with_sizes(slices: u32, chunks: u32) -> (Program, Banks) {
-    let sizes = Sizes { slices, chunks };
-    let settings = Settings { watched: Vec::new(), drop: false, v4_prefix: 32, v6_prefix: 64, sizes };
-    load(&settings).unwrap_or_else(|error| panic!("{error:?}"))
+    let settings = Settings::everything(Sizes { slices, chunks });
+    let Loaded { program, banks, .. } = load(&settings).unwrap_or_else(|error| panic!("{error:?}"));
+    (program, banks)
 }
 
 /// Keeps the calling thread on one CPU.
@@ -105,7 +105,7 @@ fn a_full_spill_log_loses_detail_and_no_packet() {
     for frame in &frames {
         assert_eq!(runner.run(frame).unwrap(), Action::Pass);
     }
-    let drain = banks.drain().unwrap();
+    let drain = banks.take().unwrap();
     assert_eq!(drain.mismatches, []);
     assert_eq!((drain.outcomes.runs, drain.outcomes.packets), (120_000, 120_000));
     assert_eq!(drain.spilled, CHUNK_RECORDS as u64);
@@ -135,7 +135,7 @@ fn a_full_spill_log_loses_detail_and_no_packet() {
     // Each of these lost something, and says so.
     assert_eq!(drain.unattributed.len(), expected.len());
 
-    let rest = [banks.drain().unwrap(), banks.drain().unwrap()];
+    let rest = [banks.take().unwrap(), banks.take().unwrap()];
     for drain in rest {
         assert_eq!((drain.outcomes.runs, drain.lost, drain.spilled), (0, 0, 0));
         assert!(drain.tallies.is_empty() && drain.unattributed.is_empty() && drain.mismatches.is_empty());
@@ -160,7 +160,7 @@ fn room_enough_loses_nothing() {
         *expected.entry(u64::from(source)).or_default() += 1;
         runner.run(&Ipv4::new(source.to_be_bytes(), [192, 0, 2, 1]).tcp(Tcp::syn(1, 23)).frame()).unwrap();
     }
-    let drain = banks.drain().unwrap();
+    let drain = banks.take().unwrap();
     assert_eq!(drain.mismatches, []);
     assert_eq!(drain.lost, 0);
     assert!(drain.spilled > 1000, "{} spilled", drain.spilled);
@@ -187,7 +187,7 @@ fn two_banks_take_turns() {
                 runner.run(&frame).unwrap();
             }
         }
-        let drain = banks.drain().unwrap();
+        let drain = banks.take().unwrap();
         assert_eq!(drain.epoch, round);
         assert_eq!(drain.mismatches, []);
         let mut ports: Vec<_> = drain.tallies.iter().map(|slot| (slot.meta.0 as u16, slot.packets)).collect();
@@ -214,7 +214,7 @@ fn cpus_without_counters_of_their_own_count_packets_without_sources() {
     for frame in [&syn[..], &syn, &syn, &ethernet(ARP, &[0; 28]), &cut(syn.clone(), 20)] {
         runner.run(frame).unwrap();
     }
-    let drain = banks.drain().unwrap();
+    let drain = banks.take().unwrap();
     assert_eq!(drain.mismatches, []);
     let outcomes = &drain.outcomes;
     assert_eq!((outcomes.runs, outcomes.packets, outcomes.non_ip, outcomes.malformed), (5, 3, 1, 1));
@@ -230,7 +230,7 @@ fn cpus_without_counters_of_their_own_count_packets_without_sources() {
     runner.run(&syn).unwrap();
     pin_to(1).unwrap();
     runner.run(&syn).unwrap();
-    let drain = banks.drain().unwrap();
+    let drain = banks.take().unwrap();
     assert_eq!(drain.mismatches, []);
     assert_eq!((drain.outcomes.packets, drain.tallies.len(), drain.lost), (2, 1, 1));
 }
@@ -318,7 +318,7 @@ fn a_full_count_spills() {
         runner.run(&frame).unwrap();
     }
 
-    let drain = banks.drain().unwrap();
+    let drain = banks.take().unwrap();
     assert_eq!(drain.mismatches, []);
     assert_eq!((drain.spilled, drain.lost), (1, 0));
     let packets: Vec<_> = drain

@@ -20,6 +20,23 @@ pub const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 /// The target that the eBPF crate is built for.
 pub const BPF_TARGET: &str = "bpfel-unknown-none";
 
+/// DuckDB's Python package, by which tests read Parquet files.
+pub const DUCKDB: &str = "1.4.5";
+
+/// SHA-256 of its wheels for CPython 3.10 to 3.14 on x86_64 and aarch64 with glibc.
+pub const DUCKDB_SHA256: [&str; 10] = [
+    "11f2b26b8b0f0fa6ab44cabc77c30b1ddb44f8e81bc5669c0809a647f62e27ef",
+    "4b1849e4647a744d0f184f3ff53e180fd245198312cf445a0af735cce6dc55ca",
+    "45b6ac74a17a80d19e9da4b224115aac1ed691dcb56e271a88ee665c9e05c57a",
+    "326429624e488faecafcee8c1d02668bf424b144f1ac6ef8706028c439c3f5ab",
+    "aa294d028c149ca21110e366eaffcb4fc9ab11d7d203d50f7bc49a07ab34b960",
+    "0c72b1dcf27a71ef5f3dc14b92b9ed9274c5584bb0e88590b78907cbb8e254f3",
+    "a3569583e12d61f9b8446ca8a0e4ee25c2fe9b04c2b010c2e3bad26fc3d65882",
+    "414d50b59864582cf00e503c316d7ca5a8577ee628c62fc203993eba2ad51a69",
+    "64fe5e7ec74696788ce1e4157d1b70e45806756234c22c1a59bfcd28de1cae7b",
+    "52f429653701676df74ccfbfb05baf9ee8cf46d830353574872d053142d6b018",
+];
+
 /// A data package of the npm registry.
 pub struct DataPackage {
     pub name: &'static str,
@@ -78,6 +95,14 @@ mod tests {
     fn the_debian_llvm_is_one_that_the_linker_knows() {
         assert!(BPF_LINKER_LLVMS.contains(&DEBIAN_LLVM));
         assert!(DEBIAN_TOOLCHAIN.contains(&format!("llvm-{DEBIAN_LLVM}-dev").as_str()));
+    }
+
+    #[test]
+    fn wheels_have_a_sum_each() {
+        assert!(DUCKDB_SHA256.iter().all(|sum| sum.len() == 64));
+        assert!(
+            (1..DUCKDB_SHA256.len()).all(|index| !DUCKDB_SHA256[..index].contains(&DUCKDB_SHA256[index]))
+        );
     }
 
     #[test]

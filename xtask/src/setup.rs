@@ -25,7 +25,7 @@ pub enum Part {
     Toolchain,
     /// Country database and AS table
     Data,
-    /// rustfmt, clippy, ip and promtool
+    /// rustfmt, clippy, ip, promtool and DuckDB
     Tests,
 }
 

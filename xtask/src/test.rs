@@ -4,7 +4,7 @@
 //! `std::io::stderr()`: the test harness hides what passing tests print by `eprintln!`. With `CI=true` or
 //! `--no-skip`, tests find `TEITEN_NO_SKIP=1` and fail instead. Other variables that tests find: `TEITEN_BIN`
 //! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMTOOL`, `TEITEN_DATA` (the
-//! folder of databases), `TEITEN_ORACLE_FRAMES` (with `--oracle`).
+//! folder of databases), `TEITEN_PYTHON` (a Python with DuckDB), `TEITEN_ORACLE_FRAMES` (with `--oracle`).
 
 use std::{env, ffi::OsString};
 
@@ -144,6 +144,9 @@ pub fn variables(
     if let Some(promtool) = tests::promtool(paths) {
         variables.push(("TEITEN_PROMTOOL", promtool.into()));
     }
+    if let Some(python) = tests::python(paths) {
+        variables.push(("TEITEN_PYTHON", python.into()));
+    }
     if no_skip {
         variables.push(("TEITEN_NO_SKIP", "1".into()));
     }
@@ -219,7 +222,7 @@ mod unit {
             variables
                 .into_iter()
                 .map(|(name, _)| name)
-                .filter(|name| name != "TEITEN_PROMTOOL")
+                .filter(|name| !matches!(name.as_str(), "TEITEN_PROMTOOL" | "TEITEN_PYTHON"))
                 .collect::<Vec<_>>()
         };
         assert_eq!(names(false, None), ["TEITEN_BIN", "TEITEN_BENCH_OBJECT", "TEITEN_DATA"]);

@@ -4,6 +4,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     os::fd::{AsFd, AsRawFd},
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,11 +14,11 @@ use log::{info, warn};
 use crate::{
     export::rows::grouped,
     kernel::{
-        attach::{Mode, attach},
         features::refuse_unsafe_realtime,
+        interfaces::received,
         namespace::{Namespace, Pair},
         packet_socket::PacketSocket,
-        program::{self, Loaded, Settings},
+        program::Settings,
     },
     live::Totals,
     model::Role,
@@ -25,7 +26,8 @@ use crate::{
 };
 
 use super::{
-    options::{MemoryArgs, SensorArgs, duration},
+    counting::{AtEnd, ModeArg, Plan},
+    options::{MemoryArgs, PinArgs, SensorArgs, StoreArgs, duration},
     run::{LiveArgs, Shown},
     watch::signalled,
 };
@@ -61,6 +63,10 @@ pub struct DemoArgs {
     live: LiveArgs,
     #[command(flatten)]
     memory: MemoryArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    pins: PinArgs,
 }
 
 /// Runs until a signal or the time asks for the end.
@@ -87,16 +93,27 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
     let watched: Vec<_> = sensors.watched().into_iter().map(|(prefix, _)| prefix).collect();
     let traffic = Traffic::new(seed, &watched, &shown.geo().tables())?;
 
-    let namespace = Namespace::new()?;
+    let namespace = Arc::new(Namespace::new()?);
     let Pair { sender, receiver } = namespace.pair(WORLD, SENSOR).context("cannot make a veth pair")?;
-    let Loaded { program, banks, .. } = program::load(&Settings {
+    let settings = Settings {
         watched: sensors.watched(),
+        drop: false,
         v4_prefix: sensor_args.v4_prefix,
         v6_prefix: sensor_args.v6_prefix,
         ..Settings::everything(args.memory.sizes()?)
-    })?;
-    let (link, socket) = namespace.enter(|| {
-        Ok::<_, anyhow::Error>((attach(&program, &receiver, Mode::Native)?, PacketSocket::open(&sender)?))
+    };
+    let signalled = signalled()?;
+    let (counting, socket) = namespace.enter(|| {
+        let plan = Plan {
+            settings,
+            sensors: &sensors,
+            sensor_args: &sensor_args,
+            store: &args.store,
+            pins: &args.pins,
+            interfaces: &[&receiver],
+            mode: ModeArg::Native,
+        };
+        anyhow::Ok((plan.begin()?, PacketSocket::open(&sender)?))
     })??;
     info!(
         "to look inside: nsenter --net=/proc/{}/fd/{} tcpdump -nei {WORLD}",
@@ -104,8 +121,9 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         namespace.as_fd().as_raw_fd()
     );
 
-    let watch = shown.watch(program, banks, vec![link], sensors, &sensor_args, &args.live);
-    let signalled = signalled()?;
+    let inside = Arc::clone(&namespace);
+    let ask = Box::new(move || inside.enter(received)?);
+    let watch = shown.watch(counting, AtEnd::Detach, ask, sensors, &sensor_args, &args.live)?;
     let mut player = Player::start(traffic, args.rate, move |frames| socket.send(frames));
     let mut sent = 0;
     let counted = watch

@@ -2,11 +2,16 @@
 //! own.
 
 mod config;
+mod counting;
 pub mod demo;
+pub mod detach;
 pub mod doctor;
+pub mod export;
 pub mod options;
+pub mod query;
 pub mod replay;
 pub mod run;
+pub mod status;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -29,8 +34,16 @@ enum Command {
     Run(run::RunArgs),
     /// Count what is in capture files
     Replay(replay::ReplayArgs),
+    /// Ask a store: packets, sources, shares and rates by dimensions
+    Query(query::QueryArgs),
+    /// Write the rows of a store to files
+    Export(export::ExportArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
+    /// Say what counts in the kernel, and how far the store is
+    Status(status::StatusArgs),
+    /// Stop counting, and keep what was counted
+    Detach(detach::DetachArgs),
     /// Say what on this machine helps or hinders counting, and what to do about it
     Doctor(doctor::DoctorArgs),
 }
@@ -60,7 +73,11 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Query(args) => query::run(args).await,
+            Command::Export(args) => export::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Detach(args) => detach::run(args).await,
             Command::Doctor(args) => doctor::run(args).await,
         }
     })

@@ -9,10 +9,11 @@ use crate::{
     cube::SourceLengths,
     geo::{Geo, Paths},
     kernel::{
-        KernelError,
+        KernelError, pins,
         program::{Sizes, cpus},
     },
     model::{Role, Sensor, Sensors},
+    store::{Place, Retention, Store},
 };
 
 /// Who is watched.
@@ -56,10 +57,60 @@ impl SensorArgs {
 }
 
 /// The kernel's name for this host, up to the first dot.
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().split('.').next().unwrap_or_default();
     if name.is_empty() { "sensor".to_owned() } else { name.to_owned() }
+}
+
+/// Where a store is looked for when no other is named.
+pub const DEFAULT_STORE: &str = "/var/lib/teiten/teiten.db";
+
+/// Where counts are kept.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StoreArgs {
+    /// Keep what is counted in this store (SQLite); it is made if it is not there
+    ///
+    /// With a store, the program is pinned: the kernel goes on counting when the agent ends, however
+    /// it ends, and the next start takes up what was counted. `teiten detach` ends it.
+    #[arg(long, env = "TEITEN_STORE", value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Secret key of the store's sketches of sources, made with the store [default: the store's name and .key]
+    #[arg(long, env = "TEITEN_SKETCH_KEY", value_name = "FILE")]
+    pub sketch_key: Option<PathBuf>,
+    /// Time zone in which a new store cuts days, such as Asia/Tokyo [default: the system's]
+    #[arg(long, env = "TEITEN_TIME_ZONE", value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Keep counts by the hour for this many days; those by the day are made of them first
+    #[arg(long, env = "TEITEN_KEEP_HOURS", value_name = "DAYS", default_value_t = Retention::default().hours,
+          value_parser = clap::value_parser!(u32).range(2..))]
+    pub keep_hours: u32,
+    /// Keep counts by the day for this many days [default: for good]
+    #[arg(long, env = "TEITEN_KEEP_DAYS", value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(2..))]
+    pub keep_days: Option<u32>,
+}
+
+impl StoreArgs {
+    /// Opens the store that is named, if one is.
+    pub fn open(&self) -> Result<Option<Store>> {
+        let Some(path) = &self.store else { return Ok(None) };
+        let place = Place { path: path.clone(), key: self.sketch_key.clone() };
+        Ok(Some(Store::open(&place, self.time_zone.as_deref())?))
+    }
+
+    /// For how long counts are kept.
+    pub fn retention(&self) -> Retention {
+        Retention { hours: self.keep_hours, days: self.keep_days, ..Retention::default() }
+    }
+}
+
+/// Where the program and its counters are pinned.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PinArgs {
+    /// Directory of the BPF file system in which the program and its counters are pinned
+    #[arg(long, env = "TEITEN_PIN_PATH", value_name = "DIR", default_value = pins::DEFAULT)]
+    pub pin_path: PathBuf,
 }
 
 /// Where sources are.

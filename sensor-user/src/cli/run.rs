@@ -21,17 +21,17 @@ use crate::{
     geo::Geo,
     kernel::{
         KernelError,
-        attach::{Link, Mode, attach},
         features::refuse_unsafe_realtime,
-        interfaces::{Interface, covered, default_route, interfaces, stacked},
-        program::{self, Entry, Loaded, Program, Settings},
+        interfaces::{Interface, covered, default_route, interfaces, received, stacked},
+        program::Settings,
     },
     live::Live,
     model::{Dimension, Sensors},
 };
 
 use super::{
-    options::{GeoArgs, MemoryArgs, SensorArgs, interval},
+    counting::{Ask, AtEnd, Counting, Kept, ModeArg, Plan},
+    options::{GeoArgs, MemoryArgs, PinArgs, SensorArgs, StoreArgs, interval},
     watch::{Messages, Output, Watch, is_terminal, signalled, start_log},
 };
 
@@ -65,6 +65,10 @@ pub struct RunArgs {
     pub live: LiveArgs,
     #[command(flatten)]
     memory: MemoryArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    pins: PinArgs,
     /// TOML file whose keys are the names of these options
     ///
     /// The command line wins over the environment, which wins over the file.
@@ -99,16 +103,6 @@ pub struct LiveArgs {
     /// Serve Prometheus metrics at this address, under /metrics
     #[arg(long, env = "TEITEN_METRICS", value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum ModeArg {
-    /// Native where the driver has it, else generic
-    Auto,
-    /// In the driver: fastest; some drivers reset the link when it starts
-    Native,
-    /// Behind the driver: works everywhere, costs more per packet
-    Generic,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -153,15 +147,19 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         v6_prefix: args.sensors.v6_prefix,
         ..Settings::everything(args.memory.sizes()?)
     };
-    let Loaded { program, banks, .. } = program::load(&settings)?;
-    if program.entry() == Entry::Linear {
-        warn!("this kernel is older than 5.18: frames of several buffers (jumbo frames) are not accepted");
-    }
     let mode = args.mode.unwrap_or(if args.iface.is_empty() { ModeArg::Generic } else { ModeArg::Auto });
     // From the moment on at which something is attached, the end is an orderly one.
     let signalled = signalled()?;
-    let links =
-        chosen.iter().map(|interface| attach_in(&program, interface, mode)).collect::<Result<Vec<_>>>()?;
+    let plan = Plan {
+        settings,
+        sensors: &sensors,
+        sensor_args: &args.sensors,
+        store: &args.store,
+        pins: &args.pins,
+        interfaces: &chosen,
+        mode,
+    };
+    let counting = plan.begin()?;
     if args.iface.is_empty() {
         info!(
             "counting on {}, the interface of the default route, in generic mode, which never resets \
@@ -169,13 +167,17 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
             chosen[0].name, chosen[0].name
         );
     }
-    let watch = shown.watch(program, banks, links, sensors, &args.sensors, &args.live);
+    let goes_on = counting.kept.is_some();
+    let watch = shown.watch(counting, AtEnd::GoOn, Box::new(received), sensors, &args.sensors, &args.live)?;
     watch
         .run(async {
             signalled.await;
             Ok(())
         })
         .await?;
+    if goes_on {
+        info!("the kernel goes on counting; `teiten run` takes up what it counts, `teiten detach` ends it");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -217,31 +219,37 @@ impl Shown {
         &self.geo
     }
 
-    /// The agent of a program that is attached.
+    /// The agent of a program that counts.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
     pub fn watch(
         self,
-        program: Program,
-        banks: crate::kernel::banks::Banks,
-        links: Vec<Link>,
+        counting: Counting,
+        at_end: AtEnd,
+        received: Ask,
         sensors: Sensors,
         sensor_args: &SensorArgs,
         args: &LiveArgs,
-    ) -> Watch {
+    ) -> Result<Watch> {
+        let interfaces: Vec<_> =
+            counting.modes.iter().map(|(name, mode)| (name.clone(), mode.as_str())).collect();
         let header = Header {
-            interfaces: links
-                .iter()
-                .map(|link| format!("{} ({})", link.interface, link.mode.as_str()))
-                .collect(),
+            interfaces: interfaces.iter().map(|(name, mode)| format!("{name} ({mode})")).collect(),
             sensors: sensors
                 .iter()
                 .map(|sensor| format!("{} ({})", sensor.name, sensor.role.as_str()))
                 .collect(),
+            store: counting.kept.as_ref().map(Kept::line).transpose()?,
         };
         let metrics = self.listener.map(|listener| {
-            let interfaces: Vec<_> =
-                links.iter().map(|link| (link.interface.clone(), link.mode.as_str())).collect();
             let started = Timestamp::now().as_second();
-            let metrics = Arc::new(Mutex::new(Metrics::new(usize::from(args.top), &interfaces, started)));
+            let mut metrics = Metrics::new(usize::from(args.top), &interfaces, started);
+            if counting.kept.is_some() {
+                metrics = metrics.with_store();
+            }
+            let metrics = Arc::new(Mutex::new(metrics));
             let served = Arc::clone(&metrics);
             tokio::spawn(async move {
                 if let Err(error) = metrics::serve(listener, served).await {
@@ -254,18 +262,17 @@ impl Shown {
             Output::Jsonl { by } => Some(by.as_slice()),
             _ => None,
         };
-        let live = Live::new(sensors, sensor_args.lengths(), rows);
-        Watch {
-            program,
-            banks,
-            links,
-            live,
-            geo: self.geo,
+        Ok(Watch {
+            counting,
+            at_end,
+            received,
+            live: Live::new(sensors, sensor_args.lengths(), rows),
+            geo: Arc::new(self.geo),
             header,
             output: self.output,
             metrics,
             interval: args.interval,
-        }
+        })
     }
 }
 
@@ -318,22 +325,4 @@ fn may_drop(sensors: &Sensors, all: &[Interface], force: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn attach_in(program: &Program, interface: &Interface, mode: ModeArg) -> Result<Link> {
-    match mode {
-        ModeArg::Native => Ok(attach(program, interface, Mode::Native)?),
-        ModeArg::Generic => Ok(attach(program, interface, Mode::Generic)?),
-        ModeArg::Auto => match attach(program, interface, Mode::Native) {
-            Err(error @ (KernelError::NoNative { .. } | KernelError::Refused { .. })) => {
-                warn!(
-                    "{:#}; counting in generic mode instead, which makes a socket buffer of every frame \
-                     first and so costs several times as much per packet",
-                    anyhow::Error::from(error)
-                );
-                Ok(attach(program, interface, Mode::Generic)?)
-            }
-            attached => Ok(attached?),
-        },
-    }
 }

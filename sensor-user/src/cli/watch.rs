@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, IsTerminal, Write},
+    mem,
     os::fd::AsRawFd,
     pin::pin,
     sync::{Arc, Mutex},
@@ -16,21 +17,25 @@ use serde_json::json;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
-    task::spawn_blocking,
+    task::{block_in_place, spawn_blocking},
     time::{MissedTickBehavior, interval},
 };
 
 use crate::{
+    agent::{Counters, Folder, Retired, retire},
     export::{
         metrics::{self, Shared},
         rows::Rows,
         screen::{self, Header},
     },
     geo::Geo,
-    kernel::{attach::Link, banks::Banks, program::Program},
+    kernel::{Drain, interfaces::Received},
     live::{Interval, Live, Totals},
     model::Dimension,
+    store::Nic,
 };
+
+use super::counting::{Ask, AtEnd, Counting, Kept};
 
 /// How often databases are looked at for a newer file.
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
@@ -77,11 +82,11 @@ impl Write for Messages {
 
 /// A program that counts, and all that its counts go to.
 pub struct Watch {
-    pub program: Program,
-    pub banks: Banks,
-    pub links: Vec<Link>,
+    pub counting: Counting,
+    pub at_end: AtEnd,
+    pub received: Ask,
     pub live: Live,
-    pub geo: Geo,
+    pub geo: Arc<Geo>,
     pub header: Header,
     pub output: Output,
     pub metrics: Option<Shared>,
@@ -89,19 +94,35 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Counts until `end` comes; then detaches, and takes out the rest. Returns all that was counted,
-    /// or the error that the end came with.
+    /// Counts until `end` comes, and takes out the rest. Without a store, the program is detached
+    /// before. Returns all that was counted, or the error that the end came with.
     pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
-        let Self { mut program, banks, links, live, geo, header, output, metrics, interval: every } = self;
+        let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
+        let Counting { mut counters, modes, kept } = counting;
+        let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
             readable(program.take_notices()?).context("cannot wait for the program's notices")?;
         let mut end = pin!(end);
         let mut reload = interval(RELOAD_EVERY);
         reload.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let geo = Arc::new(geo);
-        let mut agent =
-            Agent { banks: Some(banks), live, geo: Arc::clone(&geo), header, output, metrics, drawn: false };
+        let mut agent = Agent {
+            counters: Some(counters),
+            folder: kept
+                .as_ref()
+                .map(|kept| Folder::start(Arc::clone(&kept.store), Arc::clone(&geo), kept.retention)),
+            kept,
+            at_end,
+            received: Arc::new(received),
+            interfaces: modes.into_iter().map(|(name, _)| name).collect(),
+            live,
+            geo: Arc::clone(&geo),
+            header,
+            output,
+            metrics,
+            drawn: false,
+            shown: None,
+        };
         if let Some(metrics) = &agent.metrics {
             metrics::lock(metrics).databases(&geo.tables());
         }
@@ -112,6 +133,7 @@ impl Watch {
                 ended = &mut end => break ended,
                 () = tokio::time::sleep_until(boundary.into()) => {
                     agent.drain().await?;
+                    agent.fold();
                     agent.close()?;
                     boundary = Instant::now() + until_boundary(every);
                 }
@@ -138,10 +160,7 @@ impl Watch {
                 }
             }
         };
-        drop(links);
-        // A run that began before the end may have read either epoch: one drain takes each bank.
-        agent.drain().await?;
-        agent.drain().await?;
+        agent.end().await?;
         agent.close()?;
         ended?;
         Ok(agent.live.since_start().clone())
@@ -162,6 +181,16 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// What the interfaces have counted; nothing where the kernel does not tell.
+fn nics(received: &Ask, interfaces: &[String]) -> Vec<Nic> {
+    let all = received().unwrap_or_default();
+    let nic = |name: &String| {
+        let Received { frames, dropped } = *all.get(name)?;
+        Some(Nic { name: name.clone(), received: frames, dropped })
+    };
+    interfaces.iter().filter_map(nic).collect()
+}
+
 /// Waits for a ring buffer of the program to have something to read.
 fn readable<T: AsRawFd>(ring: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: aya's ring buffers own their descriptor, and never close or replace it while they live.
@@ -178,7 +207,12 @@ fn until_boundary(every: Duration) -> Duration {
 
 struct Agent {
     /// Absent only while a drain has them.
-    banks: Option<Banks>,
+    counters: Option<Counters>,
+    kept: Option<Kept>,
+    folder: Option<Folder>,
+    at_end: AtEnd,
+    received: Arc<Ask>,
+    interfaces: Arc<[String]>,
     live: Live,
     geo: Arc<Geo>,
     header: Header,
@@ -186,25 +220,35 @@ struct Agent {
     metrics: Option<Shared>,
     /// Whether the screen holds a table.
     drawn: bool,
+    /// The interval that is on the screen.
+    shown: Option<Interval>,
 }
 
 impl Agent {
-    /// Takes the counts out of the kernel. One that fails is tried again at the next occasion.
+    /// Takes the counts out of the kernel. What fails is tried again at the next occasion.
     async fn drain(&mut self) -> Result<()> {
-        let mut banks = self.banks.take().context("a drain has not come back")?;
+        let mut counters = self.counters.take().context("a drain has not come back")?;
         let start = Instant::now();
-        let (banks, drain) = spawn_blocking(move || {
-            let drain = banks.take();
-            (banks, drain)
+        let (received, interfaces) = (Arc::clone(&self.received), Arc::clone(&self.interfaces));
+        let (counters, drains) = spawn_blocking(move || {
+            let nics = counters.state().map(|_| nics(&received, &interfaces)).unwrap_or_default();
+            let drains = counters.drain(nics);
+            (counters, drains)
         })
         .await?;
-        self.banks = Some(banks);
-        match drain {
-            Ok(drain) => {
+        if let (Some(metrics), Some(state)) = (&self.metrics, counters.state()) {
+            metrics::lock(metrics).kept(&state);
+        }
+        if let (Some(store), Some(state)) = (&mut self.header.store, counters.state()) {
+            store.trouble = state.trouble;
+        }
+        self.counters = Some(counters);
+        match drains {
+            Ok(drains) => {
                 if let Some(metrics) = &self.metrics {
                     metrics::lock(metrics).drained(start.elapsed().as_secs_f64());
                 }
-                self.live.absorb(&drain, &self.geo.tables());
+                self.absorb(&drains);
             }
             Err(error) => {
                 error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
@@ -213,9 +257,69 @@ impl Agent {
         Ok(())
     }
 
-    /// Closes the interval and puts it out.
+    fn absorb(&mut self, drains: &[Drain]) {
+        for drain in drains {
+            if let Some(store) = &mut self.header.store {
+                store.frames += drain.outcomes.runs;
+            }
+            self.live.absorb(drain, &self.geo.tables());
+        }
+    }
+
+    /// Has what was kept folded, and takes out of replaced programs what the store did not take before.
+    fn fold(&mut self) {
+        let (Some(kept), Some(folder)) = (&mut self.kept, &self.folder) else { return };
+        folder.wake();
+        for replaced in mem::take(&mut kept.replaced) {
+            match block_in_place(|| retire(&kept.pins, replaced)) {
+                Ok(Retired::Done(_)) => info!("the last counts of the program that was replaced are kept"),
+                Ok(Retired::Waits(replaced)) => kept.replaced.push(replaced),
+                Err(error) => error!(
+                    "cannot take the last counts out of the program that was replaced, the next start \
+                     tries again: {:#}",
+                    anyhow::Error::from(error)
+                ),
+            }
+        }
+    }
+
+    /// Takes out the rest.
+    async fn end(&mut self) -> Result<()> {
+        if let Some(Counters::Unkept { links, .. }) = &mut self.counters {
+            links.clear();
+            // A run that began before the end may have read either epoch: one drain takes each bank.
+            self.drain().await?;
+        }
+        self.drain().await?;
+        let (Some(Kept { pins, .. }), Some(folder)) = (self.kept.take(), self.folder.take()) else {
+            return Ok(());
+        };
+        if self.at_end == AtEnd::Detach
+            && let Some(Counters::Kept(generation)) = self.counters.take()
+        {
+            match spawn_blocking(move || retire(&pins, generation)).await?? {
+                Retired::Done(drains) => self.absorb(&drains),
+                Retired::Waits(_) => {
+                    warn!(
+                        "the last counts stay in the kernel until the store can take them, at the next start"
+                    )
+                }
+            }
+        }
+        if let Err(error) = folder.finish().await {
+            warn!("what was kept last is folded into hours at the next start: {error}");
+        }
+        Ok(())
+    }
+
+    /// Closes the interval and puts it out. Without new counts, a screen still says why.
     fn close(&mut self) -> Result<()> {
-        let Some(interval) = self.live.close() else { return Ok(()) };
+        let Some(interval) = self.live.close() else {
+            let Some(shown) = self.shown.take() else { return Ok(()) };
+            self.write(&shown).context("cannot write to standard output")?;
+            self.shown = Some(shown);
+            return Ok(());
+        };
         for mismatch in &interval.mismatches {
             error!("accounting identity broken, please report this: {mismatch}");
         }
@@ -228,7 +332,9 @@ impl Agent {
         if let Some(metrics) = &self.metrics {
             metrics::lock(metrics).closed(&interval, self.live.since_start());
         }
-        self.write(&interval).context("cannot write to standard output")
+        self.write(&interval).context("cannot write to standard output")?;
+        self.shown = matches!(self.output, Output::Screen { .. }).then_some(interval);
+        Ok(())
     }
 
     fn write(&mut self, interval: &Interval) -> io::Result<()> {
@@ -307,7 +413,7 @@ fn time(ns: u64) -> String {
 /// Columns and rows of the terminal at standard output, 100 × 40 where there is none.
 fn terminal_size() -> (usize, usize) {
     // SAFETY: plain integers.
-    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    let mut size: libc::winsize = unsafe { mem::zeroed() };
     // SAFETY: writes to `size` only.
     let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
     if result == 0 && size.ws_col > 0 && size.ws_row > 0 {

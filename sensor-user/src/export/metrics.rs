@@ -1,11 +1,14 @@
 //! Prometheus metrics. Bounded: no label has more values than a kind, a region or the configured
 //! number of ports.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use axum::{
-    Router,
-    extract::State,
+    Router, extract,
     http::{HeaderMap, header},
     response::IntoResponse,
     routing::get,
@@ -22,6 +25,7 @@ use crate::{
     geo::Tables,
     live::{Interval, Service, Totals},
     model::{Class, kind_name},
+    store::{State, Trouble},
 };
 
 type Labels = Vec<(&'static str, String)>;
@@ -44,6 +48,15 @@ pub struct Metrics {
     mismatches: Counter,
     drains: Histogram,
     databases: Family<Labels, Gauge>,
+    store: Option<StoreMetrics>,
+}
+
+/// Metrics of a store that counts are kept in.
+struct StoreMetrics {
+    trouble: Family<Labels, Gauge>,
+    kept_until: Gauge<f64, AtomicU64>,
+    commits: Counter,
+    failures: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -71,6 +84,7 @@ impl Metrics {
             // A grace period takes some milliseconds, 100 and more under load.
             drains: Histogram::new([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]),
             databases: Family::default(),
+            store: None,
             registry: Registry::default(),
         };
         let r = &mut registry;
@@ -143,6 +157,49 @@ impl Metrics {
     /// Takes in how long a drain took.
     pub fn drained(&self, seconds: f64) {
         self.drains.observe(seconds);
+    }
+
+    /// Adds the metrics of a store.
+    pub fn with_store(mut self) -> Self {
+        let store = StoreMetrics {
+            trouble: Family::default(),
+            kept_until: Gauge::default(),
+            commits: Counter::default(),
+            failures: Counter::default(),
+        };
+        let r = &mut self.registry;
+        r.register(
+            "store_trouble",
+            "1 for what keeps the store from taking counts (they stay in the kernel), else 0",
+            store.trouble.clone(),
+        );
+        r.register(
+            "store_kept_until_timestamp_seconds",
+            "End of the last epoch that is durable in the store; 0 before the first",
+            store.kept_until.clone(),
+        );
+        r.register("store_commits", "Epochs that were committed to the store", store.commits.clone());
+        r.register(
+            "store_commit_failures",
+            "Attempts to commit an epoch that failed; it was tried again",
+            store.failures.clone(),
+        );
+        for trouble in Trouble::ALL {
+            store.trouble.get_or_create(&vec![("trouble", trouble.name().to_owned())]).set(0);
+        }
+        Self { store: Some(store), ..self }
+    }
+
+    /// Takes in how keeping goes.
+    pub fn kept(&self, state: &State) {
+        let Some(store) = &self.store else { return };
+        for trouble in Trouble::ALL {
+            let is_so = state.trouble.is_some_and(|(now, _)| now == trouble);
+            store.trouble.get_or_create(&vec![("trouble", trouble.name().to_owned())]).set(is_so.into());
+        }
+        store.kept_until.set(state.kept_until_ns as f64 / 1e9);
+        store.commits.inc_by(state.commits.saturating_sub(store.commits.get()));
+        store.failures.inc_by(state.failures.saturating_sub(store.failures.get()));
     }
 
     /// Takes in the databases that are in use.
@@ -270,7 +327,7 @@ pub async fn serve(listener: TcpListener, metrics: Shared) -> std::io::Result<()
     axum::serve(listener, Router::new().route("/metrics", get(scrape)).with_state(metrics)).await
 }
 
-async fn scrape(State(metrics): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
+async fn scrape(extract::State(metrics): extract::State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     const OPEN_METRICS: &str = "application/openmetrics-text";
     let open_metrics = headers
         .get_all(header::ACCEPT)

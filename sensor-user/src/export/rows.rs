@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::model::{Dimension, Row, Sensors, Value};
+
+use super::records::{self, Column, Records, Shape, dimension};
+pub use super::records::{grouped, share};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -26,6 +28,61 @@ pub struct Rows<'a> {
     pub dimensions: &'a [Dimension],
     pub sensors: &'a Sensors,
     pub rows: &'a [(Row, u64)],
+}
+
+const PACKETS: Column =
+    Column { name: "packets", shape: Shape::Count, description: "Packets counted", unit: "packets" };
+
+/// The dimensions in the order asked, then `packets`.
+impl Records for Rows<'_> {
+    fn width(&self) -> usize {
+        self.dimensions.len() + 1
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn column(&self, index: usize) -> Column {
+        self.dimensions.get(index).map_or(PACKETS, |&asked| dimension(asked))
+    }
+
+    fn value(&self, row: usize, column: usize) -> Value {
+        let Some((row, packets)) = self.rows.get(row) else { return Value::Null };
+        self.dimensions.get(column).map_or(Value::Number(*packets), |&asked| row.value(asked, self.sensors))
+    }
+}
+
+/// Rows with their share of all packets, for people.
+struct Shared<'a> {
+    rows: Rows<'a>,
+    all: u64,
+}
+
+impl Records for Shared<'_> {
+    fn width(&self) -> usize {
+        self.rows.width() + 1
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn column(&self, index: usize) -> Column {
+        if index < self.rows.width() {
+            return self.rows.column(index);
+        }
+        Column { name: "share", shape: Shape::Share, description: "Part of all packets", unit: "1" }
+    }
+
+    fn value(&self, row: usize, column: usize) -> Value {
+        if column < self.rows.width() {
+            return self.rows.value(row, column);
+        }
+        Value::Text(
+            self.rows.rows.get(row).map_or_else(String::new, |(_, packets)| share(*packets, self.all)),
+        )
+    }
 }
 
 /// How all frames ended: the totals beside rows.
@@ -67,55 +124,14 @@ impl Serialize for Summary {
     }
 }
 
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => serializer.serialize_unit(),
-            Self::Number(number) => serializer.serialize_u64(*number),
-            Self::Text(text) => serializer.serialize_str(text),
-        }
-    }
-}
-
-/// A row as an object: the dimensions in the order asked, then `packets`.
-struct Object<'a> {
-    rows: Rows<'a>,
-    row: &'a Row,
-    packets: u64,
-}
-
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.rows.dimensions.len() + 1))?;
-        self.add_to(&mut map)?;
-        map.end()
-    }
-}
-
-impl Object<'_> {
-    fn add_to<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        for &dimension in self.rows.dimensions {
-            map.serialize_entry(dimension.as_str(), &self.row.value(dimension, self.rows.sensors))?;
-        }
-        map.serialize_entry("packets", &self.packets)
-    }
-}
-
 impl<'a> Rows<'a> {
-    fn objects(self) -> impl Iterator<Item = Object<'a>> {
-        self.rows.iter().map(move |(row, packets)| Object { rows: self, row, packets: *packets })
-    }
-
     /// Writes one object a line.
     ///
     /// # Errors
     ///
     /// Those of the writer.
     pub fn write_jsonl(self, to: &mut impl Write) -> io::Result<()> {
-        for object in self.objects() {
-            write_line(to, &object)?;
-        }
-        Ok(())
+        records::write_jsonl(&self, to)
     }
 
     /// Writes one object a line, each of type `row` and with the start of its interval.
@@ -124,20 +140,20 @@ impl<'a> Rows<'a> {
     ///
     /// Those of the writer.
     pub fn write_interval_jsonl(self, to: &mut impl Write, start: &str) -> io::Result<()> {
-        struct Typed<'a>(&'a str, Object<'a>);
+        struct Typed<'a>(&'a str, Rows<'a>, usize);
         impl Serialize for Typed<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut map = serializer.serialize_map(None)?;
                 map.serialize_entry("type", "row")?;
-                if !self.1.rows.dimensions.contains(&Dimension::Time) {
+                if !self.1.dimensions.contains(&Dimension::Time) {
                     map.serialize_entry("time", self.0)?;
                 }
-                self.1.add_to(&mut map)?;
+                records::add_to(&self.1, self.2, &mut map)?;
                 map.end()
             }
         }
-        for object in self.objects() {
-            write_line(to, &Typed(start, object))?;
+        for row in 0..self.rows.len() {
+            records::write_line(to, &Typed(start, self, row))?;
         }
         Ok(())
     }
@@ -148,20 +164,7 @@ impl<'a> Rows<'a> {
     ///
     /// Those of the writer.
     pub fn write_csv(self, to: &mut impl Write) -> io::Result<()> {
-        // By itself, csv's error becomes an I/O error of no kind, and a broken pipe is not known as one.
-        let io = |error: csv::Error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => error,
-            other => io::Error::other(format!("{other:?}")),
-        };
-        let mut writer = csv::Writer::from_writer(to);
-        let header = self.dimensions.iter().map(|dimension| dimension.as_str()).chain(["packets"]);
-        writer.write_record(header).map_err(io)?;
-        for (row, packets) in self.rows {
-            let values = self.dimensions.iter().map(|&dimension| row.value(dimension, self.sensors));
-            let values = values.chain([Value::Number(*packets)]).map(|value| value.to_string());
-            writer.write_record(values).map_err(io)?;
-        }
-        writer.flush()
+        records::write_csv(&self, to)
     }
 
     /// Writes `{"summary": {…}, "rows": […]}`.
@@ -170,26 +173,7 @@ impl<'a> Rows<'a> {
     ///
     /// Those of the writer.
     pub fn write_json(self, to: &mut impl Write, summary: &Summary) -> io::Result<()> {
-        struct Document<'a>(&'a Summary, Rows<'a>);
-        struct List<'a>(Rows<'a>);
-        impl Serialize for List<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut list = serializer.serialize_seq(Some(self.0.rows.len()))?;
-                for object in self.0.objects() {
-                    list.serialize_element(&object)?;
-                }
-                list.end()
-            }
-        }
-        impl Serialize for Document<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("summary", self.0)?;
-                map.serialize_entry("rows", &List(self.1))?;
-                map.end()
-            }
-        }
-        write_line(to, &Document(summary, self))
+        records::write_json(&self, to, summary)
     }
 
     /// Writes aligned columns, with each row's share of `all` packets.
@@ -198,73 +182,8 @@ impl<'a> Rows<'a> {
     ///
     /// Those of the writer.
     pub fn write_table(self, to: &mut impl Write, all: u64) -> io::Result<()> {
-        let mut table = columns();
-        let names = self.dimensions.iter().map(|dimension| dimension.as_str()).chain(["packets", "share"]);
-        table.set_header(names.map(|name| name.to_uppercase().replace('_', " ")));
-        for (row, packets) in self.rows {
-            let values = self.dimensions.iter().map(|&dimension| match row.value(dimension, self.sensors) {
-                Value::Null => "-".to_owned(),
-                value => value.to_string(),
-            });
-            table.add_row(values.chain([grouped(*packets), share(*packets, all)]));
-        }
-        for (index, &dimension) in self.dimensions.iter().enumerate() {
-            let is_text = matches!(
-                dimension,
-                Dimension::Time
-                    | Dimension::Sensor
-                    | Dimension::Class
-                    | Dimension::Kind
-                    | Dimension::Protocol
-                    | Dimension::Source
-                    | Dimension::Prefix
-                    | Dimension::Region
-                    | Dimension::Tool
-            );
-            align(&mut table, index, if is_text { CellAlignment::Left } else { CellAlignment::Right });
-        }
-        align(&mut table, self.dimensions.len(), CellAlignment::Right);
-        align(&mut table, self.dimensions.len() + 1, CellAlignment::Right);
-        writeln!(to, "{}", table.trim_fmt())
+        records::write_table(&Shared { rows: self, all }, to)
     }
-}
-
-fn write_line(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, value)?;
-    to.write_all(b"\n")
-}
-
-/// A table without lines, as wide as it needs to be.
-pub(super) fn columns() -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
-/// Aligns a column, and sets it two spaces apart from the next.
-pub(super) fn align(table: &mut Table, column: usize, alignment: CellAlignment) {
-    if let Some(column) = table.column_mut(column) {
-        column.set_cell_alignment(alignment);
-        column.set_padding((0, 2));
-    }
-}
-
-/// A count with its digits in groups of three.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share in percent with one decimal; nothing where there is nothing to share.
-pub fn share(part: u64, all: u64) -> String {
-    if all == 0 { String::new() } else { format!("{:.1} %", part as f64 * 100.0 / all as f64) }
 }
 
 #[cfg(test)]
@@ -330,12 +249,5 @@ mod tests {
         assert_eq!(lines[0], "REGION  PROTOCOL  DST PORT  CLASS  PACKETS   SHARE");
         assert_eq!(lines[1], "NL      tcp             23  scan     1,234  99.9 %");
         assert_eq!(lines[2], "NL      47               -  -            1   0.1 %");
-    }
-
-    #[test]
-    fn numbers_for_people() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(share(1, 3), "33.3 %");
-        assert_eq!(share(0, 0), "");
     }
 }

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use crate::{
     live::{Interval, Totals},
     model::{Class, Region},
+    store::Trouble,
 };
 
-use super::rows::{align, columns, grouped, share};
+use super::records::{align, columns, grouped, share};
 
 /// What stands above the counts.
 #[derive(Clone, Debug)]
@@ -19,6 +20,39 @@ pub struct Header {
     pub interfaces: Vec<String>,
     /// Sensors with their roles, such as `west (dark)`.
     pub sensors: Vec<String>,
+    /// Where counts are kept, if they are.
+    pub store: Option<Kept>,
+}
+
+/// What a store has.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub path: String,
+    /// When it was made, in seconds since 1970.
+    pub since: i64,
+    /// Frames in all its epochs.
+    pub frames: u64,
+    /// What keeps it from taking counts, and since when, in nanoseconds since 1970.
+    pub trouble: Option<(Trouble, u64)>,
+}
+
+impl Kept {
+    fn line(&self) -> String {
+        match self.trouble {
+            None => {
+                let since = Timestamp::from_second(self.since).unwrap_or_default();
+                format!("store {}: {} frames since {since}", self.path, grouped(self.frames))
+            }
+            Some((trouble, since_ns)) => {
+                let since = Timestamp::from_nanosecond(since_ns.into()).unwrap_or_default();
+                format!(
+                    "STORE {} TAKES NOTHING since {since:.0} ({}); the kernel keeps the counts",
+                    self.path,
+                    trouble.name()
+                )
+            }
+        }
+    }
 }
 
 /// The live table as text, a screen of `width` columns at most wide where that is possible, with
@@ -38,7 +72,11 @@ pub fn render(
     let interfaces = format!("teiten  {end:.0}  on {}", header.interfaces.join(", "));
     let sensors = format!("sensor {}", header.sensors.join(", "));
     let gap = if widest([&interfaces]) + 2 + widest([&sensors]) <= width { "  " } else { "\n" };
-    let _ = writeln!(text, "{interfaces}{gap}{sensors}\n");
+    let _ = writeln!(text, "{interfaces}{gap}{sensors}");
+    if let Some(store) = &header.store {
+        let _ = writeln!(text, "{}", store.line());
+    }
+    text.push('\n');
     text.push_str(&outcomes(now, since_start, seconds, width));
     let _ = writeln!(text);
     if since_start.services.is_empty() {
@@ -219,7 +257,11 @@ mod tests {
     }
 
     fn rendered(width: usize) -> String {
-        let header = Header { interfaces: vec!["eth0 (native)".into()], sensors: vec!["west (dark)".into()] };
+        let header = Header {
+            interfaces: vec!["eth0 (native)".into()],
+            sensors: vec!["west (dark)".into()],
+            store: None,
+        };
         let interval = interval();
         render(&header, &interval, &interval.totals, 3, width)
     }
@@ -250,6 +292,7 @@ mod tests {
         let header = Header {
             interfaces: vec!["teiten0 (native)".into()],
             sensors: vec!["west (dark)".into(), "east (dark)".into()],
+            store: None,
         };
         let mut interval = interval();
         interval.totals.outcomes.packets = 1_234_567_890;
@@ -263,7 +306,7 @@ mod tests {
 
     #[test]
     fn defects_are_shouted() {
-        let header = Header { interfaces: Vec::new(), sensors: Vec::new() };
+        let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: None };
         let mut interval = interval();
         assert!(!render(&header, &interval, &interval.totals, 3, 80).contains("UNCOUNTED"));
         interval.totals.uncounted = 1;

@@ -43,8 +43,8 @@ pub struct Banks {
 enum Bank {
     /// Nothing, in every element.
     Zeroed,
-    /// Counts that nobody has released. With the number of all frames without counters, as it was
-    /// when the bank was first read.
+    /// Counts that nobody has released. Once they were read, with the number of all frames without
+    /// counters as it was then.
     Full(Option<u64>),
     /// As above, and perhaps zeroed in part by an agent that did not come to the end of it.
     Adopted(Option<u64>),
@@ -169,9 +169,9 @@ impl Banks {
     /// that the store has of this generation, in all epochs.
     pub fn resume(&mut self, quiet: Quiet, uncounted: u64) {
         self.uncounted = uncounted;
-        match quiet {
-            Quiet::Zero => self.release(),
-            Quiet::Drain(_) => {}
+        if let (Quiet::Zero, Bank::Adopted(_)) = (quiet, self.quiet) {
+            self.zero_whole((self.epoch() & 1) as usize ^ 1);
+            self.quiet = Bank::Zeroed;
         }
     }
 
@@ -201,19 +201,20 @@ impl Banks {
         Ok(self.read(self.epoch().saturating_sub(1), all))
     }
 
-    /// Zeroes the bank that was drained: its counts are kept elsewhere.
+    /// Zeroes the bank that was drained: its counts are kept elsewhere. Does nothing if no drain has
+    /// succeeded since the last release.
     pub fn release(&mut self) {
         let bank = (self.epoch() & 1) as usize ^ 1;
         match self.quiet {
-            Bank::Zeroed => return,
-            Bank::Full(all) => {
+            Bank::Full(Some(all)) => {
                 self.zero(bank);
-                self.uncounted = all.unwrap_or(self.uncounted);
+                self.uncounted = all;
             }
-            Bank::Adopted(all) => {
+            Bank::Adopted(Some(all)) => {
                 self.zero_whole(bank);
-                self.uncounted = all.unwrap_or(self.uncounted);
+                self.uncounted = all;
             }
+            Bank::Zeroed | Bank::Full(None) | Bank::Adopted(None) => return,
         }
         self.quiet = Bank::Zeroed;
     }

@@ -50,7 +50,8 @@ pub enum KernelError {
     /// Another XDP program sits on the interface.
     #[error(
         "{interface} already has an XDP program: {holder}; an interface takes one at a time, end that \
-         one first (`ip link set dev {interface} xdp off` removes a program that no process holds)"
+         one first (`teiten detach` ends counters of teiten that are pinned, `ip link set dev {interface} xdp \
+         off` removes a program that no process holds)"
     )]
     Busy { interface: String, holder: String },
     /// The driver has no native XDP.
@@ -78,6 +79,16 @@ pub enum KernelError {
     /// Netlink did not answer as it must.
     #[error("asking the kernel for its interfaces failed")]
     Netlink(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The process may not work with pinned counters.
+    #[error(
+        "not allowed to work with pinned counters ({call} for {what}): run as root (sudo), or give the \
+         process the capabilities CAP_SYS_ADMIN, CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+    )]
+    NoPinPrivilege {
+        /// The system call and command that was refused.
+        call: &'static str,
+        what: String,
+    },
     /// The pins are another agent's.
     #[error("another agent{} works with the counters in {}: end it first", of_pid(*pid), path.display())]
     Held {

@@ -117,7 +117,8 @@ impl Shape {
             ("flags", u64::from(info.map_flags), Some(u64::from(self.flags))),
             ("number of entries", u64::from(info.max_entries), self.max_entries),
         ];
-        let differs = found.into_iter().find(|(_, found, wanted)| wanted.is_some_and(|wanted| wanted != *found));
+        let differs =
+            found.into_iter().find(|(_, found, wanted)| wanted.is_some_and(|wanted| wanted != *found));
         Ok(differs.map(|(what, found, wanted)| {
             format!("its {what} is {found} and should be {}", wanted.unwrap_or_default())
         }))

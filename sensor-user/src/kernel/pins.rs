@@ -23,12 +23,11 @@ use std::{
         unix::fs::{DirBuilderExt, MetadataExt},
     },
     path::{self, Path, PathBuf},
-    ptr,
-    thread,
+    ptr, thread,
     time::{Duration, Instant},
 };
 
-use aya_obj::generated::bpf_prog_type::BPF_PROG_TYPE_XDP;
+use aya_obj::generated::{bpf_map_type::BPF_MAP_TYPE_ARRAY, bpf_prog_type::BPF_PROG_TYPE_XDP};
 pub use sensor_common::layout::AgentNote;
 use sensor_common::layout::{Control, MAGIC, VERSION};
 
@@ -40,7 +39,9 @@ use super::{
     interfaces::{Interface, interfaces},
     maps::{Maps, Shape},
     program::{Entry, Loaded, Program, Sizes},
-    sys::{self, Object, XdpLink, array_element, link_detach, link_update, map_info, program_info, program_maps},
+    sys::{
+        self, Object, XdpLink, array_element, link_detach, link_update, map_info, program_info, program_maps,
+    },
 };
 
 /// Where counters are pinned unless another directory is named.
@@ -306,24 +307,18 @@ impl Pinned {
                 return Err(wrong(&path, format!("`{needed}` is missing")));
             }
         }
-        let ours =
-            |name: &str| name == PROGRAM || Maps::FILES.contains(&name) || link_index(name).is_some();
+        let ours = |name: &str| name == PROGRAM || Maps::FILES.contains(&name) || link_index(name).is_some();
         if let Some(foreign) = files.iter().find(|name| !ours(name)) {
             return Err(wrong(&path, format!("`{foreign}` is none of teiten's files")));
         }
-        let [control, blocks, ports, spill, events] =
-            Maps::FILES.map(|file| sys::pinned(&path.join(file), false).map_err(call(OBJ_GET, &path.join(file))));
+        let [control, blocks, ports, spill, events] = Maps::FILES
+            .map(|file| sys::pinned(&path.join(file), false).map_err(call(OBJ_GET, &path.join(file))));
         let (control, blocks, ports, spill, events) = (control?, blocks?, ports?, spill?, events?);
         let header = Header::of(&read_control(&path, control.as_fd(), generation)?);
         let maps = Maps { control, blocks, ports, spill, events };
         let sizes = header.sizes;
-        let shapes = [
-            Shape::CONTROL,
-            Shape::blocks(sizes),
-            Shape::ports(sizes),
-            Shape::spill(sizes),
-            Shape::EVENTS,
-        ];
+        let shapes =
+            [Shape::CONTROL, Shape::blocks(sizes), Shape::ports(sizes), Shape::spill(sizes), Shape::EVENTS];
         for ((file, map), shape) in Maps::FILES.into_iter().zip(maps.all()).zip(shapes) {
             check(&path, file, shape.wrong(map))?;
         }
@@ -455,22 +450,20 @@ fn link_index(name: &str) -> Option<u32> {
 }
 
 /// A copy of the control map's element, after all checks that need no other map.
-fn read_control(
-    path: &Path,
-    control: BorrowedFd<'_>,
-    generation: [u8; 16],
-) -> Result<Control, KernelError> {
+fn read_control(path: &Path, control: BorrowedFd<'_>, generation: [u8; 16]) -> Result<Control, KernelError> {
     /// No version's element is larger, in bytes.
     const LARGEST: u32 = 1 << 16;
     let file = Maps::FILES[0];
     let system = |source| call("bpf(BPF_OBJ_GET_INFO_BY_FD)", &path.join(file))(source);
-    // Which version it is says how large it must be, and the size how much there is to read.
-    let known = if sys::object(control).map_err(system)? == Object::Map {
-        Some(map_info(control).map_err(system)?)
-    } else {
-        None
+    // How large it must be is said by its version, which is in it.
+    let readable = sys::object(control).map_err(system)? == Object::Map && {
+        let known = map_info(control).map_err(system)?;
+        let sizes = 16..=LARGEST;
+        known.type_ == BPF_MAP_TYPE_ARRAY as u32
+            && sizes.contains(&known.value_size)
+            && known.max_entries == 1
     };
-    if known.is_none_or(|known| known.value_size < 16 || known.value_size > LARGEST || known.max_entries != 1) {
+    if !readable {
         check(path, file, Shape::CONTROL.wrong(control))?;
     }
     let words = array_element(control, 0).map_err(call("bpf(BPF_MAP_LOOKUP_ELEM)", &path.join(file)))?;
@@ -544,7 +537,12 @@ fn links(path: &Path) -> Result<Vec<PinnedLink>, KernelError> {
     let mut links = Vec::new();
     for name in names(path)? {
         let Some(ifindex) = link_index(&name) else { continue };
-        let (_, known) = open_link(&path.join(name))?;
+        let known = match open_link(&path.join(name)) {
+            Ok((_, known)) => known,
+            // Moved or removed since: only whoever holds the lock does that.
+            Err(KernelError::Call { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let alive = known.ifindex != 0;
         let interface = alive.then(|| interface_name(known.ifindex)).flatten();
         links.push(PinnedLink { ifindex, interface, alive, program: known.program });
@@ -623,7 +621,7 @@ fn check(path: &Path, file: &str, result: io::Result<Option<String>>) -> Result<
 fn call(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KernelError {
     let what = path.display().to_string();
     move |source| match source.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) if call.starts_with("bpf") => KernelError::NoPrivilege,
+        Some(libc::EPERM | libc::EACCES) => KernelError::NoPinPrivilege { call, what },
         _ => KernelError::Call { call, what, source },
     }
 }

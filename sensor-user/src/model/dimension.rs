@@ -133,6 +133,20 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// IANA's number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+            Self::Icmp => 1,
+            Self::Icmpv6 => 58,
+            Self::Number(number) => number,
+        }
+    }
+}
+
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -202,12 +216,17 @@ pub struct Row {
 }
 
 /// A value as it is put out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// The dimension does not apply.
+    /// The dimension does not apply, or the figure is not known.
     Null,
+    Bool(bool),
     Number(u64),
+    /// Finite.
+    Real(f64),
+    Time(Timestamp),
     Text(String),
+    Bytes(Vec<u8>),
 }
 
 impl Row {
@@ -220,7 +239,10 @@ impl Row {
             value.map_or(Value::Null, |value| Value::Number(value.into()))
         }
         match dimension {
-            Dimension::Time => text(self.time.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok())),
+            Dimension::Time => {
+                let time = self.time.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
+                time.map_or(Value::Null, Value::Time)
+            }
             Dimension::Sensor => text(self.sensor.and_then(|number| sensors.get(number)).map(|s| &s.name)),
             Dimension::Class => text(self.class.map(Class::as_str)),
             Dimension::Kind => text(self.kind.map(kind_name)),
@@ -237,12 +259,7 @@ impl Row {
             Dimension::Prefix => text(self.prefix.map(|prefix| prefix.net())),
             Dimension::Region => text(self.region),
             Dimension::Asn => number(self.asn),
-            Dimension::Tool => text(self.tool.map(|tool| match tool {
-                Tool::None => "none",
-                Tool::Mirai => "mirai",
-                Tool::Zmap => "zmap",
-                Tool::Masscan => "masscan",
-            })),
+            Dimension::Tool => text(self.tool.map(tool_name)),
         }
     }
 }
@@ -251,10 +268,37 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.pad(""),
+            Self::Bool(yes) => fmt::Display::fmt(yes, f),
             Self::Number(number) => fmt::Display::fmt(number, f),
+            Self::Real(number) => fmt::Display::fmt(number, f),
+            Self::Time(time) => f.pad(&time.to_string()),
             Self::Text(text) => f.pad(text),
+            Self::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
         }
     }
+}
+
+/// The name of a tool.
+pub const fn tool_name(tool: Tool) -> &'static str {
+    match tool {
+        Tool::None => "none",
+        Tool::Mirai => "mirai",
+        Tool::Zmap => "zmap",
+        Tool::Masscan => "masscan",
+    }
+}
+
+/// The kind that stands for all kinds of the same name.
+pub const fn named_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::IcmpErrorTcp | Kind::IcmpErrorUdp | Kind::IcmpErrorIcmp => Kind::IcmpErrorOther,
+        kind => kind,
+    }
+}
+
+/// Whether the key's port is that of the service that answered, or was said to be out of reach.
+pub const fn has_victim_port(kind: Kind) -> bool {
+    matches!(kind, Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp)
 }
 
 /// The name of a kind. The kinds of ICMP errors, told apart by the quoted protocol in keys, share

@@ -2,13 +2,18 @@
 
 mod class;
 mod dimension;
+mod filter;
 mod period;
 mod region;
 mod sensor;
 mod zone;
 
 pub use class::{Class, Role, UnknownRole};
-pub use dimension::{Dimension, Prefix, Protocol, Row, UnknownDimension, Value, kind_name};
+pub use dimension::{
+    Dimension, Prefix, Protocol, Row, UnknownDimension, Value, has_victim_port, kind_name, named_kind,
+    tool_name,
+};
+pub use filter::{Comparison, Fact, Filter, FilterError, Literal, Test};
 pub use period::{Period, PeriodError, PeriodKind, instant};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};

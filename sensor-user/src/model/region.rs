@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Where a source is: a country or area by its ISO 3166-1 alpha-2 code, or one of three groups of
+/// Where a source is: a country or area by its ISO 3166-1 alpha-2 code, or one of four groups of
 /// sources that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region([u8; 2]);
@@ -14,6 +14,8 @@ impl Region {
     pub const NON_ROUTABLE: Self = Self([0, 1]);
     /// Packets whose source was lost: the kernel's dense counters hold them, the joint ones do not.
     pub const UNATTRIBUTED: Self = Self([0, 2]);
+    /// Sources that a bound on kept rows has put together.
+    pub const OTHER: Self = Self([0, 3]);
 
     /// The region of an alpha-2 code, in either case; `None` if it is not two ASCII letters.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -25,15 +27,23 @@ impl Region {
         }
     }
 
-    /// The alpha-2 code, or `unknown`, `non-routable`, `unattributed`.
+    /// The alpha-2 code, or `unknown`, `non-routable`, `unattributed`, `other`.
     pub fn as_str(&self) -> &str {
         match *self {
             Self::UNKNOWN => "unknown",
             Self::NON_ROUTABLE => "non-routable",
             Self::UNATTRIBUTED => "unattributed",
+            Self::OTHER => "other",
             // Built from ASCII letters only.
             Self(ref code) => std::str::from_utf8(code).unwrap_or("unknown"),
         }
+    }
+
+    /// The region that [`Region::as_str`] gives this text for; `None` if there is none.
+    pub fn named(text: &str) -> Option<Self> {
+        let groups = [Self::UNKNOWN, Self::NON_ROUTABLE, Self::UNATTRIBUTED, Self::OTHER];
+        let group = groups.into_iter().find(|group| group.as_str() == text);
+        group.or_else(|| Self::from_code(text).filter(|region| region.as_str() == text))
     }
 
     /// How many numbers [`Region::index`] gives.

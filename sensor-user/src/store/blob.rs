@@ -392,3 +392,218 @@ impl Numbers<'_> {
         if count > self.0.len() / numbers { Err(BlobError::Short) } else { Ok(count) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn any_drain() -> impl Strategy<Value = Drain> {
+        let key = prop_oneof![
+            (0u64..4, 0u32..4),
+            (any::<u64>(), any::<u32>()),
+            (any::<u32>().prop_map(u64::from), 0u32..0x0110_0000),
+        ];
+        let packets = prop_oneof![0u32..3, Just(u32::MAX), any::<u32>()];
+        let slot =
+            (key, packets).prop_map(|((source, meta), packets)| Slot { source, meta: Meta(meta), packets });
+        let row = (0..Kind::ALL.len(), 0u8..3, 0u8..4, any::<u16>(), any::<u64>()).prop_map(
+            |(kind, family, detail, value, packets)| Unattributed {
+                kind: Kind::ALL[kind],
+                family: [Some(Family::V4), Some(Family::V6), None][usize::from(family)],
+                detail: match detail {
+                    0 => Detail::None,
+                    1 => Detail::Port(value),
+                    2 => Detail::IcmpType(value as u8),
+                    _ => Detail::Protocol(value as u8),
+                },
+                packets,
+            },
+        );
+        let mismatch = (0..IDENTITIES.len(), any::<[u64; 3]>()).prop_map(|(place, [epoch, left, right])| {
+            Mismatch { epoch, identity: IDENTITIES[place], left, right }
+        });
+        let cells = vec(any::<[u64; 4]>(), Kind::ALL.len()).prop_map(|rows| {
+            let mut kinds = [[Cell::default(); 2]; Kind::ALL.len()];
+            for (cells, [a, b, c, d]) in kinds.iter_mut().zip(rows) {
+                *cells = [Cell { packets: a, bytes: b }, Cell { packets: c, bytes: d }];
+            }
+            kinds
+        });
+        (
+            any::<[u64; 3]>(),
+            vec(slot, 0..200),
+            vec(row, 0..20),
+            cells,
+            any::<[u64; 6]>(),
+            any::<[u64; 3]>(),
+            vec(mismatch, 0..4),
+        )
+            .prop_map(
+                |([epoch, start_ns, end_ns], tallies, unattributed, kinds, o, n, mismatches)| Drain {
+                    epoch,
+                    span: Span { start_ns, end_ns },
+                    tallies,
+                    unattributed,
+                    kinds,
+                    outcomes: Outcomes {
+                        runs: o[0],
+                        non_ip: o[1],
+                        malformed: o[2],
+                        unwatched: o[3],
+                        local: o[4],
+                        packets: o[5],
+                    },
+                    lost: n[0],
+                    uncounted: n[1],
+                    spilled: n[2],
+                    mismatches,
+                },
+            )
+    }
+
+    /// Packets by key.
+    fn sums(tallies: &[Slot]) -> BTreeMap<(Meta, u64), u64> {
+        let mut sums = BTreeMap::new();
+        for slot in tallies.iter().filter(|slot| slot.packets > 0) {
+            *sums.entry((slot.meta, slot.source)).or_default() += u64::from(slot.packets);
+        }
+        sums
+    }
+
+    /// All but the tallies.
+    fn rest(drain: &Drain) -> String {
+        format!("{:?}", Drain { tallies: Vec::new(), ..drain.clone() })
+    }
+
+    fn small() -> Drain {
+        let slot = |source, meta, packets| Slot { source, meta: Meta(meta), packets };
+        Drain {
+            epoch: 7,
+            span: Span { start_ns: 1_717_200_000_000_000_000, end_ns: 1_717_200_060_000_000_000 },
+            tallies: vec![slot(9, 23, 1), slot(0xc633_6401, 23, 4), slot(9, 23, 2), slot(1, 0x1_0050, 3)],
+            unattributed: vec![Unattributed {
+                kind: Kind::Syn,
+                family: None,
+                detail: Detail::Port(23),
+                packets: 5,
+            }],
+            lost: 5,
+            outcomes: Outcomes { runs: 15, packets: 15, ..Outcomes::default() },
+            ..Drain::default()
+        }
+    }
+
+    /// Bytes of a content that is none.
+    fn packed(content: &[u8]) -> Vec<u8> {
+        let mut compressor = Compressor::new(LEVEL).unwrap();
+        compressor.set_parameter(CParameter::ChecksumFlag(true)).unwrap();
+        [&[VERSION][..], &compressor.compress(content).unwrap()].concat()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn what_is_encoded_is_decoded(drain in any_drain()) {
+            let bytes = encode(&drain);
+            let decoded = decode(&bytes).unwrap();
+            prop_assert_eq!(rest(&decoded), rest(&drain));
+            prop_assert_eq!(sums(&decoded.tallies), sums(&drain.tallies));
+            prop_assert!(decoded.tallies.is_sorted_by_key(|slot| (slot.meta, slot.source)));
+            prop_assert_eq!(encode(&decoded), bytes);
+        }
+
+        #[test]
+        fn any_bytes_are_a_drain_or_an_error(bytes in vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes);
+            let _ = decode(&packed(&bytes));
+        }
+
+        #[test]
+        fn any_numbers_are_a_drain_or_an_error(numbers in vec(prop_oneof![0u64..4, any::<u64>()], 80..200)) {
+            let mut content = Vec::new();
+            for number in numbers {
+                put(&mut content, number);
+            }
+            let _ = decode(&packed(&content));
+        }
+    }
+
+    #[test]
+    fn equal_keys_merge_and_sums_beyond_a_tally_take_several() {
+        let slot = |packets| Slot { source: 1, meta: Meta(2), packets };
+        let drain = Drain { tallies: vec![slot(u32::MAX), slot(7), slot(u32::MAX)], ..Drain::default() };
+        let tallies = decode(&encode(&drain)).unwrap().tallies;
+        assert_eq!(tallies, [slot(u32::MAX), slot(u32::MAX), slot(7)]);
+    }
+
+    #[test]
+    fn too_many_tallies_lose_the_detail_of_the_smallest() {
+        let mut drain = small();
+        drain.tallies.push(Slot { source: 4, meta: Meta(0x1_0050), packets: 1 });
+        let decoded = decode(&encode_at_most(&drain, 2)).unwrap();
+        let kept: Vec<_> = decoded.tallies.iter().map(|slot| slot.packets).collect();
+        assert_eq!(kept, [3, 4], "in the order of their keys");
+        assert_eq!(decoded.lost, 5 + 3 + 1);
+        let lost: u64 = decoded.unattributed.iter().map(|row| row.packets).sum();
+        assert_eq!(lost, decoded.lost);
+        assert_eq!(decoded.unattributed.len(), 2, "the one from before, and one of TCP to port 80");
+    }
+
+    #[test]
+    fn every_changed_byte_is_an_error() {
+        let bytes = encode(&small());
+        let right = rest(&decode(&bytes).unwrap());
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                if let Ok(drain) = decode(&changed) {
+                    // zstd's header has a bit without a meaning.
+                    assert_eq!((rest(&drain), encode(&drain)), (right.clone(), bytes.clone()), "byte {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        let bytes = encode(&small());
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err(), "{length} bytes");
+        }
+        assert_eq!(decode(&[&bytes[..], &[0]].concat()).unwrap_err(), BlobError::Frame);
+        assert_eq!(decode(&[&bytes[..], &bytes[1..]].concat()).unwrap_err(), BlobError::Frame);
+    }
+
+    #[test]
+    fn hostile_sizes_take_no_memory() {
+        assert_eq!(decode(&[9, 1, 2, 3]).unwrap_err(), BlobError::Version(9));
+        // A single-segment frame that says it holds 2^40 bytes.
+        let mut frame = vec![VERSION, 0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+        frame.extend_from_slice(&(1u64 << 40).to_le_bytes());
+        frame.extend_from_slice(&[1, 0, 0]);
+        assert_eq!(decode(&frame).unwrap_err(), BlobError::Large(1 << 40));
+        // One of 1 GiB with nothing in it.
+        frame[6..14].copy_from_slice(&(1u64 << 30).to_le_bytes());
+        assert!(decode(&frame).is_err());
+        // As many tallies as a number can say.
+        let mut content = Vec::new();
+        for number in [7, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, u64::MAX] {
+            put(&mut content, number);
+        }
+        assert_eq!(decode(&packed(&content)).unwrap_err(), BlobError::Short);
+    }
+
+    #[test]
+    fn identities_of_another_version() {
+        let mismatch = Mismatch { epoch: 1, identity: "one = two", left: 1, right: 2 };
+        let drain = Drain { mismatches: vec![mismatch.clone()], ..Drain::default() };
+        let decoded = decode(&encode(&drain)).unwrap();
+        assert_eq!(decoded.mismatches, [Mismatch { identity: OTHER_IDENTITY, ..mismatch }]);
+    }
+}

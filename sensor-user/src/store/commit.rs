@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Store, StoreError, blob, count, generation::last_epoch, signed};
+use super::{Fault, Reader, Store, StoreError, Trouble, blob, count, generation::last_epoch, signed};
 use crate::kernel::Drain;
 
 /// What was drained from the kernel in one epoch, ready to be kept.
@@ -38,6 +38,19 @@ pub struct Nic {
     pub received: u64,
     /// Packets that it had no room for.
     pub dropped: u64,
+}
+
+/// How keeping goes in a running agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// What keeps the store from committing, and since when, in nanoseconds since 1970.
+    pub trouble: Option<(Trouble, u64)>,
+    /// End of the last epoch that became durable, in nanoseconds since 1970; 0: none since the start.
+    pub kept_until_ns: u64,
+    /// Epochs that were committed since the start.
+    pub commits: u64,
+    /// Attempts that failed since the start.
+    pub failures: u64,
 }
 
 /// What is kept and not folded yet.
@@ -135,8 +148,18 @@ impl Epoch {
                 self.tallies,
             ])?;
         connection
-            .prepare_cached("UPDATE generation SET last_epoch = ?, uncounted = uncounted + ? WHERE id = ?")?
-            .execute(params![signed(self.number), signed(self.uncounted), self.generation])?;
+            .prepare_cached(
+                "UPDATE generation
+                 SET last_epoch = ?, uncounted = uncounted + ?, frames = frames + ?, packets = packets + ?
+                 WHERE id = ?",
+            )?
+            .execute(params![
+                signed(self.number),
+                signed(self.uncounted),
+                signed(self.frames),
+                signed(self.packets),
+                self.generation
+            ])?;
         Ok(())
     }
 
@@ -214,24 +237,60 @@ impl Store {
         Ok(())
     }
 
-    /// What is kept and not folded yet, but for replays that are still being read.
-    pub fn pending(&self) -> Result<Pending, StoreError> {
-        self.read("look for what is not folded", |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT count(*), coalesce(sum(e.packets), 0), min(e.start_ns)
-                 FROM epoch e JOIN generation g ON g.id = e.generation
-                 WHERE e.tallies IS NOT NULL AND g.complete = 1",
-            )?;
-            let pending = statement.query_row([], |row| {
-                Ok(Pending {
-                    epochs: count(row, 0)?.unwrap_or(0),
-                    packets: count(row, 1)?.unwrap_or(0),
-                    oldest_ns: count(row, 2)?,
-                })
-            })?;
-            Ok(pending)
+    /// Makes sure that an epoch could be kept now.
+    pub fn probe(&mut self) -> Result<(), StoreError> {
+        self.write("write to it", |connection| {
+            connection.execute("UPDATE meta SET created = created", [])?;
+            Ok(())
         })
     }
+
+    /// Whether hours were folded with a database of countries.
+    pub fn knows_countries(&self) -> Result<bool, StoreError> {
+        self.read("look for databases", |connection| {
+            let find = "SELECT EXISTS (SELECT 1 FROM database WHERE role = 'country')";
+            Ok(connection.prepare_cached(find)?.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// Frames of all epochs that were ever kept, but for replays that are still being read.
+    pub fn frames(&self) -> Result<u64, StoreError> {
+        self.read("add up what is kept", |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT coalesce(sum(frames), 0) FROM generation WHERE complete = 1")?;
+            Ok(statement.query_row([], |row| count(row, 0))?.unwrap_or(0))
+        })
+    }
+
+    /// What is kept and not folded yet, but for replays that are still being read.
+    pub fn pending(&self) -> Result<Pending, StoreError> {
+        self.read(PENDING, pending)
+    }
+}
+
+impl Reader {
+    /// What is kept and not folded yet, but for replays that are still being read.
+    pub fn pending(&self) -> Result<Pending, StoreError> {
+        self.read(PENDING, pending)
+    }
+}
+
+const PENDING: &str = "look for what is not folded";
+
+fn pending(connection: &Connection) -> Result<Pending, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(e.packets), 0), min(e.start_ns)
+         FROM epoch e JOIN generation g ON g.id = e.generation
+         WHERE e.tallies IS NOT NULL AND g.complete = 1",
+    )?;
+    let pending = statement.query_row([], |row| {
+        Ok(Pending {
+            epochs: count(row, 0)?.unwrap_or(0),
+            packets: count(row, 1)?.unwrap_or(0),
+            oldest_ns: count(row, 2)?,
+        })
+    })?;
+    Ok(pending)
 }
 
 fn exists(connection: &Connection, generation: i64) -> rusqlite::Result<bool> {

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use super::BlobError;
+use super::{BlobError, open};
 use crate::model::ZoneError;
 
 /// An error of the store. Messages name the file, and say what to do where something can be done.
@@ -84,12 +84,12 @@ pub enum StoreError {
     /// There is a store, but not its key.
     #[error(
         "the key of store {} is missing: {} does not exist; restore it from a backup, or name it with \
-         --store-key; without it new sources cannot be counted together with those that are kept", path.display(), key.display()
+         --sketch-key; without it new sources cannot be counted together with those that are kept", path.display(), key.display()
     )]
     NoKey { path: PathBuf, key: PathBuf },
     /// The key is that of another store.
     #[error(
-        "{} is not the key of store {}: restore the right one from a backup, or name it with --store-key",
+        "{} is not the key of store {}: restore the right one from a backup, or name it with --sketch-key",
         key.display(), path.display()
     )]
     OtherKey { path: PathBuf, key: PathBuf },
@@ -169,6 +169,18 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Its number in the note that the agent leaves in the kernel; 0 is no trouble.
+    pub fn number(self) -> u32 {
+        self as u32 + 1
+    }
+
+    /// The trouble of a number.
+    pub fn of_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.number() == number)
+    }
+}
+
 fn advice(trouble: Option<Trouble>) -> &'static str {
     match trouble {
         Some(Trouble::Full) => ": the disk is full or the quota used up; free some space",
@@ -214,7 +226,13 @@ impl StoreError {
         connection: Option<&Connection>,
         source: rusqlite::Error,
     ) -> Self {
-        let trouble = of_sqlite(&source, connection.map_or(0, system_error));
+        let trouble = match of_sqlite(&source, connection.map_or(0, system_error)) {
+            // It is the log that is not there, and cannot be made.
+            Some(Trouble::Gone) if path.exists() && !open::may_write(path.parent().unwrap_or(path)) => {
+                Some(Trouble::ReadOnly)
+            }
+            trouble => trouble,
+        };
         Self::Sqlite { path: path.to_owned(), action, trouble, source }
     }
 

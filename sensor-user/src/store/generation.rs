@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use super::{Fault, Store, StoreError, count};
+use super::{Fault, Store, StoreError, count, key, signed};
 use crate::{
     cube::SourceLengths,
     model::{Sensor, Sensors},
@@ -96,6 +96,36 @@ impl Store {
     /// A generation by its number.
     pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
         self.read("find a generation", |connection| Ok(find(connection, generation)?))
+    }
+
+    /// Gives up the epochs of a generation before `next`, which are in no copy of the store any more.
+    pub fn skip_epochs(&mut self, row: i64, next: u64) -> Result<(), StoreError> {
+        self.write("give up epochs", |connection| {
+            connection.execute(
+                "UPDATE generation SET last_epoch = ?2 WHERE id = ?1 AND coalesce(last_epoch, -1) < ?2",
+                params![row, signed(next) - 1],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Enters a capture that is about to be read, under a number that nothing else has.
+    pub fn add_staged(
+        &mut self,
+        host: &str,
+        lengths: SourceLengths,
+        sensors: &Sensors,
+        created: i64,
+    ) -> Result<GenerationRow, StoreError> {
+        let generation = key::random()?;
+        self.add_generation(&NewGeneration {
+            generation,
+            host,
+            origin: Origin::Replay,
+            created,
+            lengths,
+            sensors,
+        })
     }
 
     /// Ends a replay: the generation of this row gets its final number and may be folded. `false`

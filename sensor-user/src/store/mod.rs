@@ -7,8 +7,13 @@
 //! | `key` | the key of the sketches, in a file of its own |
 //! | [`blob`] | a drain as bytes |
 //! | `commit` | an epoch in one transaction |
+//! | `fold` | from epochs to cubes |
+//! | `maintain` | days, lists of prefixes, surveys and victims; what grows old |
+//! | `spans` | spans of time and the quality of their data |
+//! | `tables` | the tables of cubes, and their bounds |
 //! | `generation` | loads of the program, and their sensors |
 //! | `reader` | for those who only ask |
+//! | [`query`] | questions, and rows as they are kept |
 //! | `functions` | sketches in SQL |
 //! | `error` | what can go wrong |
 //!
@@ -16,16 +21,26 @@
 
 pub mod blob;
 mod commit;
+#[cfg(test)]
+mod cube_tests;
 mod error;
+mod fold;
 mod functions;
 mod generation;
 mod key;
+mod maintain;
 mod open;
+mod progress;
+pub mod query;
 mod reader;
 mod schema;
+mod spans;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt, fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -34,11 +49,15 @@ use std::{
 use rusqlite::{Connection, Row};
 
 pub use blob::BlobError;
-pub use commit::{Epoch, Nic, Notes, Pending};
+pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
+pub use fold::{Damaged, Folded};
 pub use generation::{GenerationRow, NewGeneration, Origin};
+pub use maintain::{GRACE, Maintained, Retention};
+pub use progress::{GenerationProgress, Progress};
 pub use reader::Reader;
 pub use schema::Meta;
+pub use tables::Limits;
 
 use crate::{model::Zone, sketch::SketchKey};
 
@@ -77,6 +96,8 @@ pub struct Store {
     last: HashMap<i64, u64>,
     /// Whether the log holds transactions of which nobody knows that they are on the disk.
     doubtful: bool,
+    /// Rows of epochs that cannot be folded, so that they are not tried again and again.
+    damaged: BTreeSet<i64>,
 }
 
 /// What tells a file from another that takes its name.

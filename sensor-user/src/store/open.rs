@@ -1,10 +1,11 @@
 //! Connections to the database, and a new store.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    ffi::CString,
     fs::{self, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{self, Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -64,10 +65,34 @@ impl Store {
         }
         let file = FileId::of(&path).map_err(StoreError::file(&path, "look at"))?;
         let last = HashMap::new();
-        let mut store = Self { path, connection: Some(connection), file, meta, zone, key, last, doubtful };
+        let mut store = Self {
+            path,
+            connection: Some(connection),
+            file,
+            meta,
+            zone,
+            key,
+            last,
+            doubtful,
+            damaged: BTreeSet::new(),
+        };
         // If it does not work now, every transaction tries it again.
         let _ = store.settle();
         Ok(store)
+    }
+
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], or as [`Store::open`].
+    pub fn open_existing(place: &Place) -> Result<Self, StoreError> {
+        match fs::metadata(&place.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::Missing(place.path.clone()))
+            }
+            _ => Self::open(place, None),
+        }
     }
 
     /// Opens the same store again, after trouble.
@@ -130,6 +155,13 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         Err(error) => Err(StoreError::file(path, "make")(error)),
         Ok(_) => key::sync_parent(path),
     }
+}
+
+/// Whether this process may make files in a directory.
+pub(super) fn may_write(directory: &Path) -> bool {
+    let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the path is a string that ends with a zero and outlives the call.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
 }
 
 /// The log beside a store.

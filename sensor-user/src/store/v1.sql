@@ -35,7 +35,9 @@ CREATE TABLE generation (
   v4_prefix INTEGER NOT NULL,                      -- bits to which sources were cut
   v6_prefix INTEGER NOT NULL,
   last_epoch INTEGER,                              -- NULL: none kept yet
-  uncounted INTEGER NOT NULL DEFAULT 0,            -- frames without a counter, as of last_epoch
+  frames INTEGER NOT NULL DEFAULT 0,               -- of all epochs up to last_epoch
+  packets INTEGER NOT NULL DEFAULT 0,
+  uncounted INTEGER NOT NULL DEFAULT 0,            -- frames without a counter
   complete INTEGER NOT NULL                        -- 0: a capture that is still being read; not folded
 ) STRICT;
 

@@ -1,5 +1,5 @@
 //! Tools of the tests: rustfmt and clippy of the toolchain in use, Debian's clippy for the eBPF crate where that
-//! is Debian's, `ip`, and `promtool`.
+//! is Debian's, `ip`, `promtool`, and DuckDB in a Python of its own.
 
 use std::{
     env, fs,
@@ -23,7 +23,11 @@ pub fn ensure(paths: &Paths) -> Result<String> {
         Some(promtool) => promtool,
         None => fetch_promtool(paths)?,
     };
-    Ok(format!("rustfmt, clippy, ip, promtool ({})", promtool.display()))
+    let python = match python(paths) {
+        Some(python) => python,
+        None => fetch_duckdb(paths)?,
+    };
+    Ok(format!("rustfmt, clippy, ip, promtool ({}), DuckDB ({})", promtool.display(), python.display()))
 }
 
 /// rustfmt and clippy of the toolchain that runs xtask.
@@ -121,4 +125,60 @@ fn download(dir: &Path, hint: &str) -> Cmd {
     // Apt's own user cannot write there; without this, apt warns at length.
     let cmd = if root::is_root() { cmd.args(["-o", "APT::Sandbox::User=root"]) } else { cmd };
     cmd.args(["-q", "download", "prometheus"]).dir(dir).hint(hint).no_stdin()
+}
+
+/// The Python with DuckDB that tests use: the user's, or ours.
+pub fn python(paths: &Paths) -> Option<PathBuf> {
+    let given = env::var_os("TEITEN_PYTHON").map(PathBuf::from).filter(|file| cmd::is_executable(file));
+    let dir = duckdb_dir(paths);
+    let is_whole = dir.join(WHOLE).is_file();
+    given.or(Some(dir.join("bin/python3")).filter(|file| is_whole && cmd::is_executable(file)))
+}
+
+/// A file in a virtual environment that is written last.
+const WHOLE: &str = "whole";
+
+fn duckdb_dir(paths: &Paths) -> PathBuf {
+    paths.tools().join(format!("duckdb-{}", pins::DUCKDB))
+}
+
+/// Makes a virtual environment with DuckDB. It names its own folder, so it cannot be made beside its place.
+fn fetch_duckdb(paths: &Paths) -> Result<PathBuf> {
+    let hint = "install Python 3 with venv and pip, or set TEITEN_PYTHON to a Python that has duckdb";
+    let has_venv = || {
+        Cmd::new("asking for Python's venv", "python3").args(["-c", "import ensurepip, venv"]).ask().is_ok()
+    };
+    if cmd::which("python3").is_none() || !has_venv() {
+        if !apt::is_here() {
+            return Err(cmd::failure("finding Python failed", "there is no python3 with venv", hint).into());
+        }
+        apt::update()?;
+        apt::install(&["python3", "python3-venv"])?;
+    }
+    let dir = duckdb_dir(paths);
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("removing {} failed", dir.display()))?;
+    }
+    fs::create_dir_all(paths.tools())
+        .with_context(|| format!("making {} failed", paths.tools().display()))?;
+    Cmd::new("making a Python environment", "python3")
+        .args(["-m", "venv"])
+        .arg(&dir)
+        .hint(hint)
+        .no_stdin()
+        .run()?;
+    let wanted = dir.join("wanted.txt");
+    let sums = pins::DUCKDB_SHA256.map(|sum| format!(" --hash=sha256:{sum}")).concat();
+    fs::write(&wanted, format!("duckdb=={}{sums}\n", pins::DUCKDB))
+        .with_context(|| format!("writing {} failed", wanted.display()))?;
+    let python = dir.join("bin/python3");
+    Cmd::new("installing DuckDB", &python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+        .args(["--only-binary=:all:", "--require-hashes", "-r"])
+        .arg(&wanted)
+        .hint(hint)
+        .no_stdin()
+        .run()?;
+    fs::write(dir.join(WHOLE), "")?;
+    Ok(python)
 }

@@ -16,7 +16,7 @@ use teiten::kernel::{
     attach::{self, Mode},
     banks::Banks,
     interfaces::Interface,
-    program::{self, Program, Settings},
+    program::{self, Loaded, Program, Settings},
 };
 
 use crate::{
@@ -63,7 +63,7 @@ fn flood(options: &Options) -> Result<Section> {
     let watching = Settings { watched, ..everything.clone() };
     let mut sensors = Vec::new();
     for (settings, ends) in [everything, watching].iter().zip(&ends[1..]) {
-        let (program, banks) = program::load(settings)?;
+        let Loaded { program, banks, .. } = program::load(settings)?;
         let link = attach::attach(&program, &ends.receiver, Mode::Native)?;
         sensors.push(Sensor { banks, _link: link, _program: program });
     }
@@ -276,7 +276,7 @@ fn drain(banks: &mut Banks, done: &AtomicBool, cpus: &[usize]) -> Result<Drained
             // What is still on its way.
             thread::sleep(Duration::from_millis(20));
         }
-        let drain = banks.drain()?;
+        let drain = banks.take()?;
         if let Some(mismatch) = drain.mismatches.into_iter().next() {
             return Err(mismatch.into());
         }

@@ -19,7 +19,7 @@ use aya_obj::generated::{
 use sensor_common::layout::SLOTS;
 use teiten::kernel::{
     banks::Banks,
-    program::{self, Entry, Program, Settings, Sizes},
+    program::{self, Entry, Loaded, Program, Settings, Sizes},
 };
 
 use crate::{
@@ -29,8 +29,9 @@ use crate::{
 
 /// The object with all its programs loaded.
 pub struct Object {
-    program: Program,
+    ebpf: Ebpf,
     pub banks: Banks,
+    _program: Program,
 }
 
 /// The agent's default.
@@ -39,7 +40,7 @@ const SPILL_MEMORY: u64 = 64 << 20;
 /// The settings that the agent has by default.
 pub fn settings() -> Result<Settings> {
     let sizes = Sizes::fit(program::cpus()?, SPILL_MEMORY, u64::MAX)?;
-    Ok(Settings { watched: Vec::new(), drop: false, v4_prefix: 32, v6_prefix: 64, sizes })
+    Ok(Settings::everything(sizes))
 }
 
 impl Object {
@@ -48,18 +49,14 @@ impl Object {
         let path = env::var_os("TEITEN_BENCH_OBJECT")
             .context("TEITEN_BENCH_OBJECT does not name the BPF object: run `cargo xtask bench`")?;
         let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        let (program, banks) = program::load_entry(&bytes, Entry::Fragments, settings)?;
-        Ok(Self { program, banks })
-    }
-
-    fn ebpf(&mut self) -> &mut Ebpf {
-        self.program.object()
+        let Loaded { program, banks, object } = program::load_entry(&bytes, Entry::Fragments, settings)?;
+        Ok(Self { ebpf: object, banks, _program: program })
     }
 
     /// A program by name, loaded if it is not yet.
     pub fn program(&mut self, name: &str) -> Result<&mut Xdp> {
         let program: &mut Xdp = self
-            .ebpf()
+            .ebpf
             .program_mut(name)
             .with_context(|| format!("the BPF object has no program {name}"))?
             .try_into()?;
@@ -90,15 +87,15 @@ impl Object {
         let indices: Vec<u32> = (0..HEADERS as u32).collect();
         update_all(self.map("TABLE")?, &indices, &table).context("filling the table of headers")?;
         let mask = if set.draw == Draw::New { u32::from(u16::MAX) } else { 0 };
-        Array::<_, u32>::try_from(self.ebpf().map_mut("LAP_MASK").context("no map LAP_MASK")?)?
+        Array::<_, u32>::try_from(self.ebpf.map_mut("LAP_MASK").context("no map LAP_MASK")?)?
             .set(0, mask, 0)?;
-        Array::<_, u64>::try_from(self.ebpf().map_mut("CURSOR").context("no map CURSOR")?)?.set(0, 0, 0)?;
+        Array::<_, u64>::try_from(self.ebpf.map_mut("CURSOR").context("no map CURSOR")?)?.set(0, 0, 0)?;
         Ok(())
     }
 
     /// Entries that a map refused so far.
     pub fn refused(&mut self) -> Result<u64> {
-        let map = self.ebpf().map("REFUSED").context("no map REFUSED")?;
+        let map = self.ebpf.map("REFUSED").context("no map REFUSED")?;
         Ok(Array::<_, u64>::try_from(map)?.get(&0, 0)?)
     }
 
@@ -108,7 +105,7 @@ impl Object {
     }
 
     fn map(&mut self, name: &str) -> Result<BorrowedFd<'_>> {
-        let data: &MapData = match self.ebpf().map(name) {
+        let data: &MapData = match self.ebpf.map(name) {
             Some(Map::Array(data) | Map::HashMap(data) | Map::LruHashMap(data)) => data,
             _ => anyhow::bail!("the BPF object has no map {name}"),
         };
@@ -117,7 +114,7 @@ impl Object {
 
     /// Drains the counters and checks that nothing was lost of `runs` packets.
     pub fn drain(&mut self, runs: u64) -> Result<Drained> {
-        let drain = self.banks.drain()?;
+        let drain = self.banks.take()?;
         if let Some(mismatch) = drain.mismatches.first() {
             return Err(mismatch.clone().into());
         }

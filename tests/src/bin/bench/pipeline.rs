@@ -15,7 +15,7 @@ use teiten::{
     kernel::{
         Drain,
         banks::Banks,
-        program::{self, Program, Settings, Sizes, cpus},
+        program::{self, Loaded, Program, Settings, Sizes, cpus},
         testrun::{Batch, Workers},
     },
     live::Live,
@@ -53,14 +53,9 @@ pub fn run(options: &Options) -> Result<Section> {
     let geo = Geo::open(Paths { country: Some(country), asn: Vec::new() })?;
     let tables = geo.tables();
     let sensors = Sensors::everything("bench", Role::Dark);
-    let settings = Settings {
-        watched: Vec::new(),
-        drop: false,
-        v4_prefix: LENGTHS.v4,
-        v6_prefix: LENGTHS.v6,
-        sizes: Sizes::fit(cpus()?, 128 << 20, u64::MAX)?,
-    };
-    let (program, mut banks) = program::load(&settings)?;
+    let sizes = Sizes::fit(cpus()?, 128 << 20, u64::MAX)?;
+    let settings = Settings { v4_prefix: LENGTHS.v4, v6_prefix: LENGTHS.v6, ..Settings::everything(sizes) };
+    let Loaded { program, mut banks, .. } = program::load(&settings)?;
 
     let mut section = Section {
         title: "From the kernel's tables to the totals",

@@ -1,4 +1,4 @@
-//! From tallies to rows: what was counted, by the dimensions that somebody asked for.
+//! Rows by the dimensions that somebody asked for.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -8,34 +8,12 @@ use sensor_common::{
     layout::Slot,
 };
 
+use super::{SourceLengths, V4_PREFIX, V6_PREFIX, class_of_unattributed};
 use crate::{
     geo::Tables,
     kernel::{Drain, Unattributed, account::Detail},
-    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors},
+    model::{Class, Dimension, Prefix, Protocol, Region, Row, Sensors, has_victim_port, named_kind},
 };
-
-/// Length of an IPv4 `prefix`, in bits.
-const V4_PREFIX: u8 = 24;
-/// Length of an IPv6 `prefix`, in bits.
-const V6_PREFIX: u8 = 48;
-
-/// To how many bits the sensor cut sources before it counted them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceLengths {
-    /// Of the IPv4 address, 16 to 32.
-    pub v4: u8,
-    /// Of the IPv6 address, 16 to 64.
-    pub v6: u8,
-}
-
-impl SourceLengths {
-    fn of(self, family: Family) -> u8 {
-        match family {
-            Family::V4 => self.v4,
-            Family::V6 => self.v6,
-        }
-    }
-}
 
 /// Counts of packets by some dimensions.
 #[derive(Clone, Debug)]
@@ -217,26 +195,10 @@ impl Cube {
     fn outer(&self, time: i64, kind: Kind) -> Row {
         Row {
             time: self.asks(Dimension::Time).then_some(time),
-            kind: self.asks(Dimension::Kind).then_some(match kind {
-                Kind::IcmpErrorTcp | Kind::IcmpErrorUdp | Kind::IcmpErrorIcmp => Kind::IcmpErrorOther,
-                kind => kind,
-            }),
+            kind: self.asks(Dimension::Kind).then_some(named_kind(kind)),
             ..Row::default()
         }
     }
-}
-
-/// Whether the key's port is that of the service that answered, or was said to be out of reach.
-fn has_victim_port(kind: Kind) -> bool {
-    matches!(kind, Kind::Rst | Kind::SynAck | Kind::UdpReply | Kind::IcmpErrorTcp | Kind::IcmpErrorUdp)
-}
-
-/// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
-/// the roles differ.
-pub fn class_of_unattributed(kind: Kind, sensors: &Sensors) -> Option<Class> {
-    let mut classes = sensors.iter().map(|sensor| Class::of(kind, sensor.role));
-    let first = classes.next()?;
-    classes.all(|class| class == first).then_some(first)
 }
 
 #[cfg(test)]

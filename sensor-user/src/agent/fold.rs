@@ -1,0 +1,127 @@
+//! Kept epochs into hours and days, beside the counting.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use log::{debug, error, warn};
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, spawn_blocking},
+};
+
+use crate::{
+    geo::Geo,
+    store::{Limits, Retention, StoreError},
+};
+
+use super::keep::{SharedStore, lock};
+
+/// How often days are closed and what is too old is deleted.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// A task that folds what was kept whenever it is told to.
+pub struct Folder {
+    wake: Arc<Notify>,
+    task: JoinHandle<()>,
+    work: Work,
+}
+
+#[derive(Clone)]
+struct Work {
+    store: SharedStore,
+    geo: Arc<Geo>,
+    retention: Retention,
+}
+
+impl Folder {
+    /// Starts the task.
+    pub fn start(store: SharedStore, geo: Arc<Geo>, retention: Retention) -> Self {
+        let work = Work { store, geo, retention };
+        let wake = Arc::new(Notify::new());
+        let (woken, again) = (Arc::clone(&wake), work.clone());
+        let task = tokio::spawn(async move {
+            let mut failing = false;
+            let mut maintained: Option<Instant> = None;
+            loop {
+                woken.notified().await;
+                let work = again.clone();
+                let due = maintained.is_none_or(|last| last.elapsed() >= MAINTAIN_EVERY);
+                let done = spawn_blocking(move || {
+                    fold(&work.store, &work.geo)?;
+                    if due { maintain(&work.store, &work.retention) } else { Ok(()) }
+                });
+                match done.await {
+                    Ok(Ok(())) => {
+                        failing = false;
+                        maintained = if due { Some(Instant::now()) } else { maintained };
+                    }
+                    Ok(Err(error)) => {
+                        // The same that keeps epochs from being committed, as a rule, which tells of it.
+                        if !failing {
+                            warn!("cannot fold what was counted into hours, it is tried again: {error}");
+                        }
+                        failing = true;
+                    }
+                    Err(error) => error!("folding ended unexpectedly, please report this: {error}"),
+                }
+            }
+        });
+        Self { wake, task, work }
+    }
+
+    /// Says that there is something to fold.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Ends the task, and folds what is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store. What is not folded now is folded at the next start.
+    pub async fn finish(self) -> Result<(), StoreError> {
+        self.task.abort();
+        // A blocking part of it that has begun goes on, and has the store until it is through.
+        let work = self.work;
+        spawn_blocking(move || fold(&work.store, &work.geo)).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Folds all that is there.
+///
+/// # Errors
+///
+/// Those of the store. What is not folded now is folded at the next occasion.
+pub fn fold(store: &SharedStore, geo: &Geo) -> Result<(), StoreError> {
+    loop {
+        let folded = lock(store).fold(&geo.tables(), &Limits::default())?;
+        for damaged in &folded.damaged {
+            error!(
+                "epoch {} of generation {} cannot be folded, it stays in the store as it is: {}",
+                damaged.epoch, damaged.generation, damaged.reason
+            );
+        }
+        if !folded.more {
+            return Ok(());
+        }
+        // Whoever waits to commit goes first.
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Closes the days that are over, and deletes what is too old.
+fn maintain(store: &SharedStore, retention: &Retention) -> Result<(), StoreError> {
+    loop {
+        let now = Timestamp::now().as_second();
+        let done = lock(store).maintain(now, retention, &Limits::default())?;
+        debug!("{} days closed; {} spans and {} epochs deleted", done.closed.len(), done.spans, done.epochs);
+        if !done.more {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,241 @@
+//! Each epoch out of the kernel and into the store, once.
+//!
+//! A bank is zeroed only when what it held is durable in the store. While the store cannot commit,
+//! the epoch is not raised: the kernel goes on counting into the live bank, where no packet can be
+//! lost (once the spill log is full, packets lose their sources), and every later attempt begins
+//! with the epoch that waits.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use log::{error, info};
+
+use crate::{
+    kernel::{Drain, KernelError, attach::Link, banks::Banks, pins::Pinned, program::Program},
+    store::{Epoch, Nic, Notes, State, Store, Trouble},
+};
+
+/// A store that the committing and the folding side of an agent share.
+pub type SharedStore = Arc<Mutex<Store>>;
+
+/// The store, even after a panic of another thread: its transactions are whole at any time.
+pub fn lock(store: &SharedStore) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the epochs of one generation go.
+pub struct Keeping {
+    store: SharedStore,
+    /// The generation's row in the store.
+    generation: i64,
+    /// Read from the kernel, and not yet durable.
+    waiting: Option<(Drain, Epoch)>,
+    /// Whether packets could arrive when the epoch began that is being counted.
+    observing: bool,
+    /// Whether nothing has been committed since the start.
+    first: bool,
+    state: State,
+}
+
+impl Keeping {
+    /// Epochs of the generation of this row. `observing`: whether packets could arrive ever since
+    /// the epoch began that is being counted.
+    pub fn new(store: SharedStore, generation: i64, observing: bool) -> Self {
+        Self { store, generation, waiting: None, observing, first: true, state: State::default() }
+    }
+
+    /// How it goes.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Says that from now on packets can arrive, and that the epoch that is being counted has only
+    /// just begun.
+    pub fn begin_observing(&mut self) {
+        self.observing = true;
+    }
+
+    /// Takes out what was counted, and keeps it. What comes back is durable: nothing while the store
+    /// cannot commit, and two epochs when it can again. `observes`: whether packets can arrive now.
+    /// `nics`: what the interfaces have counted up to now.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer. Nothing is lost then: the next drain takes it.
+    pub fn drain(
+        &mut self,
+        banks: &mut Banks,
+        observes: bool,
+        mut nics: Vec<Nic>,
+    ) -> Result<Vec<Drain>, KernelError> {
+        let most = if self.waiting.is_some() { 2 } else { 1 };
+        let mut kept = Vec::with_capacity(most);
+        while kept.len() < most {
+            if self.waiting.is_none() {
+                let drain = banks.drain()?;
+                let observed = mem::replace(&mut self.observing, observes) && observes;
+                let notes = Notes { observed, restarted: self.first, nics: mem::take(&mut nics) };
+                let epoch = Epoch::new(self.generation, &drain, notes);
+                self.waiting = Some((drain, epoch));
+            }
+            let Some(drain) = self.commit() else { break };
+            banks.release();
+            kept.push(drain);
+        }
+        match self.state.trouble {
+            Some((trouble, since_ns)) => banks.note_agent(trouble.number(), since_ns),
+            None => banks.note_agent(0, self.state.kept_until_ns),
+        }
+        Ok(kept)
+    }
+
+    /// Tries to commit the epoch that waits, and returns it when it is durable.
+    fn commit(&mut self) -> Option<Drain> {
+        let (_, epoch) = self.waiting.as_ref()?;
+        let mut store = lock(&self.store);
+        // After trouble, the file may be another one: a copy that was put in its place.
+        let opened = if self.state.trouble.is_some() { store.reopen() } else { Ok(()) };
+        let error = match opened.and_then(|()| store.commit(epoch)) {
+            Ok(()) => {
+                let path = store.path().display();
+                if let Some((_, since_ns)) = self.state.trouble.take() {
+                    let seconds = now_ns().saturating_sub(since_ns) / 1_000_000_000;
+                    info!("{path} takes counts again; for {seconds} s the kernel has kept them");
+                }
+                self.first = false;
+                self.state.commits += 1;
+                let (drain, _) = self.waiting.take()?;
+                self.state.kept_until_ns = drain.span.end_ns;
+                return Some(drain);
+            }
+            Err(error) => error,
+        };
+        self.state.failures += 1;
+        let trouble = error.trouble().unwrap_or(Trouble::Io);
+        if self.state.trouble.is_none_or(|(before, _)| before != trouble) {
+            let since_ns = self.state.trouble.map_or_else(now_ns, |(_, since_ns)| since_ns);
+            self.state.trouble = Some((trouble, since_ns));
+            error!(
+                "cannot keep counts: {:#}; they stay in the kernel, which goes on counting, and are \
+                 committed as soon as that is possible",
+                anyhow::Error::from(error)
+            );
+        }
+        None
+    }
+}
+
+/// A pinned program, and where its counts go.
+pub struct Generation {
+    pub pinned: Pinned,
+    pub keeping: Keeping,
+}
+
+impl Generation {
+    /// Whether packets can arrive: the program sits on an interface that is there.
+    pub fn observes(&mut self) -> bool {
+        self.pinned.refresh().is_ok() && self.pinned.links().iter().any(|link| link.alive)
+    }
+
+    /// Whether the program sits on the interface of this index.
+    pub fn sits_on(&self, ifindex: u32) -> bool {
+        self.pinned.links().iter().any(|link| link.alive && link.ifindex == ifindex)
+    }
+
+    /// Takes the program off all interfaces but those of these indices, and off those that are gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pinned::unlink`].
+    pub fn detach_but(&mut self, wanted: &[u32]) -> Result<(), KernelError> {
+        let unwanted: Vec<u32> = self
+            .pinned
+            .links()
+            .iter()
+            .filter(|link| !link.alive || !wanted.contains(&link.ifindex))
+            .map(|link| link.ifindex)
+            .collect();
+        unwanted.into_iter().try_for_each(|ifindex| self.pinned.unlink(ifindex))
+    }
+
+    /// Takes out what was counted, and keeps it: see [`Keeping::drain`].
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer. Nothing is lost then: the next drain takes it.
+    pub fn drain(&mut self, nics: Vec<Nic>) -> Result<Vec<Drain>, KernelError> {
+        let observes = self.observes();
+        self.keeping.drain(&mut self.pinned.banks, observes, nics)
+    }
+
+    /// Drains until everything up to this moment is kept; `None` if the store cannot commit. Packets
+    /// are taken to have been able to arrive up to now if they were when last looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`Generation::drain`].
+    pub fn drain_all(&mut self) -> Result<Option<Vec<Drain>>, KernelError> {
+        let observed = self.keeping.observing;
+        let last = self.pinned.banks.header().epoch;
+        let mut all = Vec::new();
+        loop {
+            let drains = self.keeping.drain(&mut self.pinned.banks, observed, Vec::new())?;
+            let Some(reached) = drains.last().map(|drain| drain.epoch) else { return Ok(None) };
+            all.extend(drains);
+            if reached >= last {
+                return Ok(Some(all));
+            }
+        }
+    }
+}
+
+/// A program that counts, and where its counts go.
+pub enum Counters {
+    /// Forgotten when they have been shown; the program ends with the process.
+    Unkept { program: Program, banks: Banks, links: Vec<Link> },
+    /// Kept in a store; the program goes on without the process.
+    Kept(Box<Generation>),
+}
+
+impl Counters {
+    /// The program.
+    pub fn program(&mut self) -> &mut Program {
+        match self {
+            Self::Unkept { program, .. } => program,
+            Self::Kept(generation) => &mut generation.pinned.program,
+        }
+    }
+
+    /// How keeping goes, where something is kept.
+    pub fn state(&self) -> Option<State> {
+        match self {
+            Self::Unkept { .. } => None,
+            Self::Kept(generation) => Some(generation.keeping.state()),
+        }
+    }
+
+    /// Takes out what was counted, and keeps it if it is to be kept: see [`Keeping::drain`].
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not answer. Nothing is lost then: the next drain takes it.
+    pub fn drain(&mut self, nics: Vec<Nic>) -> Result<Vec<Drain>, KernelError> {
+        match self {
+            Self::Unkept { banks, .. } => {
+                let drain = banks.drain()?;
+                banks.release();
+                Ok(vec![drain])
+            }
+            Self::Kept(generation) => generation.drain(nics),
+        }
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now_ns() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}

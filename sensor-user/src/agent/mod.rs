@@ -1,0 +1,21 @@
+//! The running agent between the kernel and the store.
+//!
+//! | module | what lives there |
+//! | --- | --- |
+//! | [`start`] | what an agent finds in the kernel and in the store when it starts, and what it makes of it |
+//! | [`keep`] | each epoch out of the kernel and into the store, once |
+//! | [`end`] | the way out: detached, drained, removed |
+//! | [`fold`] | kept epochs into hours and days, beside the counting |
+//! | [`record`] | captures into the store, each once |
+
+pub mod end;
+pub mod fold;
+pub mod keep;
+pub mod record;
+pub mod start;
+
+pub use end::{Retired, retire};
+pub use fold::{Folder, fold};
+pub use keep::{Counters, Generation, Keeping, SharedStore, lock};
+pub use record::Recording;
+pub use start::{AgentError, Start, Started, adopt};

@@ -1,0 +1,620 @@
+//! From drained counts to the rows of the cubes that a store keeps.
+//!
+//! All tallies of a span of time are gathered once, each with what has to be looked up for it; then
+//! every cube sorts them by its own key and gives its rows in the order of the store's index, so that
+//! memory is bounded by the tallies and not by the cubes.
+//!
+//! Every packet of every drain is in exactly one row of each of [`Kept::CUBES`].
+
+use sensor_common::{
+    key::Key,
+    kind::{Family, Kind},
+    layout::Slot,
+};
+
+use super::{SourceLengths, V4_PREFIX, V6_PREFIX, class_of_roles};
+use crate::{
+    geo::Tables,
+    kernel::{Unattributed, account::Detail},
+    model::{Class, Region, Role},
+    sketch::{Scope, Sketch, SketchKey},
+};
+
+/// What a store keeps. The numbers are those of the bits in a span's `cut`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Kept {
+    Total = 0,
+    PortRegion = 1,
+    PortTool = 2,
+    RegionAsn = 3,
+    RegionTool = 4,
+    Prefix = 5,
+    Backscatter = 6,
+}
+
+impl Kept {
+    /// Those that hold every packet, in the order of their numbers.
+    pub const CUBES: [Self; 5] =
+        [Self::Total, Self::PortRegion, Self::PortTool, Self::RegionAsn, Self::RegionTool];
+}
+
+/// What a sensor's number in a key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The sensor's row in the store.
+    pub sensor: i64,
+    pub role: Role,
+}
+
+/// The sensors of a generation, by their number in keys.
+#[derive(Clone, Debug, Default)]
+pub struct Watches(Vec<Option<Watch>>);
+
+impl FromIterator<(u8, Watch)> for Watches {
+    fn from_iter<I: IntoIterator<Item = (u8, Watch)>>(watches: I) -> Self {
+        let mut all = vec![None; 1 << 8];
+        for (number, watch) in watches {
+            all[usize::from(number)] = Some(watch);
+        }
+        Self(all)
+    }
+}
+
+impl Watches {
+    /// All sensors with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, Watch)> {
+        (0..=u8::MAX).zip(&self.0).filter_map(|(number, watch)| watch.map(|watch| (number, watch)))
+    }
+
+    /// The sensor of a number.
+    pub fn get(&self, number: u8) -> Option<Watch> {
+        self.0.get(usize::from(number)).copied().flatten()
+    }
+
+    /// The sensor and its number, if there is but one.
+    pub fn only(&self) -> Option<(u8, Watch)> {
+        let mut all = self.iter();
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    /// The class of a kind where the sensor is not known; `None` if it hangs on the sensor's role and
+    /// the roles differ.
+    fn class_of_unattributed(&self, kind: Kind) -> Option<Class> {
+        class_of_roles(kind, self.iter().map(|(_, watch)| watch.role))
+    }
+}
+
+/// A row of a cube. Every cube has the first four columns and some of the others; what it has not is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// 0 scan, 1 backscatter, 2 other, 3 undetermined: the source was lost, and the class of such
+    /// packets hangs on the sensor's role.
+    pub class: u8,
+    /// Number of the [`Kind`].
+    pub kind: u8,
+    /// 4 or 6; 0 where it was lost with the source.
+    pub family: u8,
+    /// The sensor's row in the store; 0 where it was lost with the source.
+    pub sensor: i64,
+    /// As in a key. Of packets that lost their source: ICMP type · 256 (the code is not known), the
+    /// protocol's number, or -1 where not even that is known. -1 as well for what a bound cut.
+    pub port: i64,
+    pub region: Region,
+    /// 0: not known. -1: what a bound cut.
+    pub asn: i64,
+    /// Number of the tool. -1: lost with the source, or what a bound cut.
+    pub tool: i64,
+    /// Upper 24 bits of the IPv4 address, upper 48 of the IPv6 address.
+    pub prefix: i64,
+}
+
+/// Class number of packets whose class is not determined.
+pub const UNDETERMINED: u8 = 3;
+
+/// What came of a source towards somebody else in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Start of the minute, in seconds since 1970.
+    pub minute: i64,
+    /// As in a key, of which it takes all 64 bits.
+    pub source: i64,
+    /// Number of the [`Kind`].
+    pub kind: u8,
+    pub port: i64,
+    /// 4 or 6.
+    pub family: u8,
+}
+
+/// A tally with all that its rows need, or what is left of packets that lost their source.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Hash of the source; 0 where there is none. One hash in 2^64 is taken for none.
+    hash: u64,
+    packets: u64,
+    /// Upper 24 or 48 bits of the source.
+    prefix: u64,
+    asn: u32,
+    /// -1: not known.
+    port: i32,
+    /// Place in [`Fold::sensors`].
+    sensor: u32,
+    region: u16,
+    class: u8,
+    kind: u8,
+    family: u8,
+    /// -1: not known.
+    tool: i8,
+}
+
+/// Something countable with its place in the order of a cube's rows.
+#[derive(Clone, Copy)]
+struct Entry {
+    place: u128,
+    hash: u64,
+    packets: u64,
+}
+
+/// A run of entries of the same place.
+#[derive(Clone, Copy)]
+struct Group {
+    begin: usize,
+    end: usize,
+    packets: u64,
+}
+
+/// The counts of one span of time on their way into cubes.
+pub struct Fold<'a> {
+    geo: &'a Tables,
+    key: &'a SketchKey,
+    lengths: SourceLengths,
+    scopes: [Scope; 2],
+    sensors: Vec<i64>,
+    seen: Vec<Seen>,
+    answers: Vec<Entry>,
+    entries: Vec<Entry>,
+    mixed: bool,
+}
+
+impl<'a> Fold<'a> {
+    /// Nothing counted yet. `lengths`: to how many bits the sources of all sketches are cut.
+    pub fn new(geo: &'a Tables, key: &'a SketchKey, lengths: SourceLengths) -> Self {
+        Self {
+            geo,
+            key,
+            lengths,
+            scopes: [Family::V4, Family::V6].map(|family| Scope::new(key, family, lengths.of(family))),
+            sensors: vec![0],
+            seen: Vec::new(),
+            answers: Vec::new(),
+            entries: Vec::new(),
+            mixed: false,
+        }
+    }
+
+    /// Whether sources are missing from sketches because they were counted with fewer bits than the
+    /// sketches have.
+    pub fn is_mixed(&self) -> bool {
+        self.mixed
+    }
+
+    /// How many counts were added since it was made or cleared.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Forgets all that was added, but not that sources were missing.
+    pub fn clear(&mut self) {
+        self.seen.clear();
+        self.answers.clear();
+    }
+
+    /// Adds tallies of one drain. `lengths`: to how many bits their sources were cut. `minute`: start of
+    /// the minute that they count for, in seconds since 1970; `None` where the drain covers more than
+    /// one, and so cannot tell bursts.
+    ///
+    /// Tallies of a kind that this agent does not know are left out: the books have reported them as a
+    /// mismatch, and count their packets as lost. A tally of a number that is no sensor's goes to
+    /// sensor 0.
+    pub fn add(&mut self, tallies: &[Slot], watches: &Watches, lengths: SourceLengths, minute: Option<i64>) {
+        // By number of the sensor: its place, and the classes of all kinds.
+        let unknown = (0, Kind::ALL.map(|kind| class_number(class_of_roles(kind, ROLES))));
+        let sensors: Vec<_> = (0..=u8::MAX)
+            .map(|number| match watches.get(number) {
+                None => unknown,
+                Some(watch) => (
+                    self.sensor(watch.sensor),
+                    Kind::ALL.map(|kind| class_number(Some(Class::of(kind, watch.role)))),
+                ),
+            })
+            .collect();
+        let hashed = [Family::V4, Family::V6].map(|family| {
+            let fits = lengths.of(family) >= self.lengths.of(family);
+            fits.then(|| mask(family, self.lengths.of(family)))
+        });
+        self.seen.reserve(tallies.len());
+        let (mut last, mut hash, mut region, mut asn) = (None, 0, 0, 0);
+        for slot in tallies.iter().filter(|slot| slot.packets != 0) {
+            let Some(key) = Key::unpack(slot.source, slot.meta) else { continue };
+            if last != Some((key.family, key.source)) {
+                last = Some((key.family, key.source));
+                hash = match hashed[key.family as usize] {
+                    Some(mask) => self.key.hash(key.source & mask),
+                    None => {
+                        self.mixed = true;
+                        0
+                    }
+                };
+                region = rank(self.geo.region(key.family, key.source));
+                asn = self.geo.asn(key.family, key.source).unwrap_or(0);
+            }
+            let (sensor, classes) = &sensors[usize::from(key.sensor)];
+            let class = classes[key.kind as usize];
+            let packets = u64::from(slot.packets);
+            self.seen.push(Seen {
+                hash,
+                packets,
+                prefix: match key.family {
+                    Family::V4 => (key.source & 0xffff_ffff) >> (32 - V4_PREFIX),
+                    Family::V6 => key.source >> (64 - V6_PREFIX),
+                },
+                asn,
+                port: i32::from(key.port),
+                sensor: *sensor,
+                region,
+                class,
+                kind: key.kind as u8,
+                family: key.family as u8 + 1,
+                tool: key.tool as i8,
+            });
+            if let Some(minute) = minute.filter(|_| class == Class::Backscatter as u8) {
+                self.answers.push(Entry {
+                    place: answer_place(minute, key.source, key.kind, key.port, key.family),
+                    hash: 0,
+                    packets,
+                });
+            }
+        }
+    }
+
+    /// Adds packets that lost their source. If the generation has but one sensor, it is that one's.
+    pub fn add_unattributed(&mut self, lost: &[Unattributed], watches: &Watches) {
+        for lost in lost.iter().filter(|lost| lost.packets != 0) {
+            let seen = self.lost(lost, watches);
+            self.seen.push(seen);
+        }
+    }
+
+    fn lost(&mut self, lost: &Unattributed, watches: &Watches) -> Seen {
+        Seen {
+            hash: 0,
+            packets: lost.packets,
+            prefix: 0,
+            asn: 0,
+            port: match lost.detail {
+                Detail::Port(port) => port.into(),
+                Detail::IcmpType(icmp_type) => i32::from(icmp_type) << 8,
+                Detail::Protocol(protocol) => protocol.into(),
+                // The only kind without a port in its key.
+                Detail::None if lost.kind == Kind::IcmpErrorIcmp => 0,
+                Detail::None => -1,
+            },
+            sensor: watches.only().map_or(0, |(_, watch)| self.sensor(watch.sensor)),
+            region: rank(Region::UNATTRIBUTED),
+            class: class_number(watches.class_of_unattributed(lost.kind)),
+            kind: lost.kind as u8,
+            family: lost.family.map_or(0, |family| family as u8 + 1),
+            tool: -1,
+        }
+    }
+
+    /// The place of a sensor in the list, which begins with 0.
+    fn sensor(&mut self, sensor: i64) -> u32 {
+        let place = self.sensors.iter().position(|&known| known == sensor).unwrap_or_else(|| {
+            self.sensors.push(sensor);
+            self.sensors.len() - 1
+        });
+        place as u32
+    }
+
+    /// Gives the rows of a cube, one after the other in the order of the store's index: each with its
+    /// packets and the sketch of its sources, `None` where none is known. [`Kept::Prefix`] has rows of
+    /// class `scan` whose source and service are known only; of [`Kept::Backscatter`] there are
+    /// [`Fold::answers`] instead, and no rows.
+    ///
+    /// Of more than `most` rows, those with the fewest packets are put together as `other` (those of
+    /// [`Kept::Prefix`] left out). Says how many.
+    ///
+    /// # Errors
+    ///
+    /// The first that `each` gives.
+    pub fn rows<E>(
+        &mut self,
+        cube: Kept,
+        most: usize,
+        mut each: impl FnMut(&Row, u64, Option<&Sketch>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let Some(layout) = Layout::of(cube) else { return Ok(0) };
+        self.entries.clear();
+        let entries = self.seen.iter().filter(|seen| layout.takes(seen)).map(|seen| Entry {
+            place: layout.place(seen),
+            hash: seen.hash,
+            packets: seen.packets,
+        });
+        self.entries.extend(entries);
+        self.entries.sort_unstable_by_key(|entry| entry.place);
+        let mut groups = groups(&self.entries);
+        let cut = cut(&mut groups, most);
+        for group in &groups {
+            let row = layout.row(self.entries[group.begin].place, &self.sensors);
+            let sketch = self.sketch(&row, self.entries[group.begin..group.end].iter());
+            each(&row, group.packets, sketch.as_ref())?;
+        }
+        if cube != Kept::Prefix {
+            // By the place of the row that they are put into.
+            let mut others: Vec<(u128, Group)> =
+                cut.iter().map(|&group| (layout.other(self.entries[group.begin].place), group)).collect();
+            others.sort_by_key(|&(place, _)| place);
+            for others in others.chunk_by(|(a, _), (b, _)| a == b) {
+                let row = layout.row(others[0].0, &self.sensors);
+                let entries = others.iter().flat_map(|(_, group)| &self.entries[group.begin..group.end]);
+                let packets = others.iter().fold(0u64, |sum, (_, group)| sum.saturating_add(group.packets));
+                each(&row, packets, self.sketch(&row, entries).as_ref())?;
+            }
+        }
+        Ok(cut.len() as u64)
+    }
+
+    /// The sketch of the sources of a row's entries.
+    fn sketch<'e>(&self, row: &Row, entries: impl Iterator<Item = &'e Entry>) -> Option<Sketch> {
+        let scope = match row.family {
+            4 => self.scopes[Family::V4 as usize],
+            6 => self.scopes[Family::V6 as usize],
+            _ => return None,
+        };
+        let mut entries = entries.filter(|entry| entry.hash != 0).peekable();
+        entries.peek()?;
+        let mut sketch = Sketch::new(scope);
+        entries.for_each(|entry| sketch.insert(entry.hash));
+        Some(sketch)
+    }
+
+    /// Packets of class `backscatter` by minute, in the order of the store's index. Of more than `most`
+    /// rows, those with the fewest packets are left out. Says how many.
+    ///
+    /// # Errors
+    ///
+    /// The first that `each` gives.
+    pub fn answers<E>(
+        &mut self,
+        most: usize,
+        mut each: impl FnMut(&Answer, u64) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        self.answers.sort_unstable_by_key(|entry| entry.place);
+        let mut groups = groups(&self.answers);
+        let cut = cut(&mut groups, most);
+        for group in &groups {
+            each(&answer(self.answers[group.begin].place), group.packets)?;
+        }
+        Ok(cut.len() as u64)
+    }
+}
+
+const ROLES: [Role; 3] = [Role::Dark, Role::Lit, Role::Honeypot];
+
+fn class_number(class: Option<Class>) -> u8 {
+    class.map_or(UNDETERMINED, |class| class as u8)
+}
+
+/// The bits of a key's source that a length keeps.
+const fn mask(family: Family, length: u8) -> u64 {
+    let (width, all) = match family {
+        Family::V4 => (32, 0xffff_ffff),
+        Family::V6 => (64, u64::MAX),
+    };
+    match length {
+        0 => 0,
+        length if length >= width => all,
+        length => all >> (width - length) << (width - length),
+    }
+}
+
+/// Runs of the same place.
+fn groups(entries: &[Entry]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    let mut begin = 0;
+    for run in entries.chunk_by(|a, b| a.place == b.place) {
+        let packets = run.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.packets));
+        groups.push(Group { begin, end: begin + run.len(), packets });
+        begin += run.len();
+    }
+    groups
+}
+
+/// Takes the groups with the fewest packets away so that no more than `most` are left; both parts in
+/// their order.
+fn cut(groups: &mut Vec<Group>, most: usize) -> Vec<Group> {
+    let Some(excess) = groups.len().checked_sub(most).filter(|&excess| excess > 0) else {
+        return Vec::new();
+    };
+    // Of equal ones the last go, whatever their number.
+    groups.select_nth_unstable_by(excess - 1, |a, b| a.packets.cmp(&b.packets).then(b.begin.cmp(&a.begin)));
+    let mut kept = groups.split_off(excess);
+    std::mem::swap(groups, &mut kept);
+    let mut cut = kept;
+    groups.sort_unstable_by_key(|group| group.begin);
+    cut.sort_unstable_by_key(|group| group.begin);
+    cut
+}
+
+/// Regions in the order of their texts.
+const GROUPS: [Region; 4] = [Region::NON_ROUTABLE, Region::OTHER, Region::UNATTRIBUTED, Region::UNKNOWN];
+/// Rank of the first of them, above that of every code.
+const FIRST_GROUP: u16 = 0xff00;
+
+/// The place of a region in the order of texts.
+fn rank(region: Region) -> u16 {
+    match GROUPS.iter().position(|&group| group == region) {
+        Some(group) => FIRST_GROUP + group as u16,
+        None => region.index() as u16,
+    }
+}
+
+fn at_rank(rank: u16) -> Region {
+    let group = rank.checked_sub(FIRST_GROUP).and_then(|group| GROUPS.get(usize::from(group)));
+    group.copied().unwrap_or(Region::at(usize::from(rank)))
+}
+
+/// How the columns of a cube's rows make a number that sorts as the rows do.
+///
+/// From the top: class, kind, two columns of the cube's own, family, sensor; of [`Kept::Prefix`] the
+/// prefix, class, kind, port, family, sensor. Columns that can be -1 are raised by one.
+#[derive(Clone, Copy)]
+struct Layout {
+    port: bool,
+    region: bool,
+    asn: bool,
+    tool: bool,
+    prefix: bool,
+}
+
+impl Layout {
+    const fn of(cube: Kept) -> Option<Self> {
+        let none = Self { port: false, region: false, asn: false, tool: false, prefix: false };
+        match cube {
+            Kept::Total => Some(none),
+            Kept::PortRegion => Some(Self { port: true, region: true, ..none }),
+            Kept::PortTool => Some(Self { port: true, tool: true, ..none }),
+            Kept::RegionAsn => Some(Self { region: true, asn: true, ..none }),
+            Kept::RegionTool => Some(Self { region: true, tool: true, ..none }),
+            Kept::Prefix => Some(Self { port: true, prefix: true, ..none }),
+            Kept::Backscatter => None,
+        }
+    }
+
+    /// Whether a cube has a row for this.
+    fn takes(self, seen: &Seen) -> bool {
+        !self.prefix
+            || seen.class == Class::Scan as u8
+                && seen.region != rank(Region::UNATTRIBUTED)
+                && Kind::from_number(seen.kind)
+                    .is_some_and(|kind| kind.has_dst_port() || kind.has_icmp_type())
+    }
+
+    fn place(self, seen: &Seen) -> u128 {
+        let columns = Columns {
+            class: seen.class,
+            kind: seen.kind,
+            port: (seen.port + 1) as u32,
+            region: seen.region,
+            asn: u64::from(seen.asn) + 1,
+            tool: (seen.tool + 1) as u8,
+            prefix: seen.prefix,
+            family: seen.family,
+            sensor: seen.sensor,
+        };
+        self.pack(&columns)
+    }
+
+    fn pack(self, columns: &Columns) -> u128 {
+        let mut place = 0u128;
+        let mut push = |bits: u32, value: u64| place = place << bits | u128::from(value);
+        if self.prefix {
+            push(48, columns.prefix);
+        }
+        push(2, columns.class.into());
+        push(5, columns.kind.into());
+        if self.port {
+            push(17, columns.port.into());
+        }
+        if self.region {
+            push(16, columns.region.into());
+        }
+        if self.asn {
+            push(33, columns.asn);
+        }
+        if self.tool {
+            push(3, columns.tool.into());
+        }
+        push(2, columns.family.into());
+        push(32, columns.sensor.into());
+        place
+    }
+
+    fn unpack(self, mut place: u128) -> Columns {
+        let mut pop = |bits: u32| {
+            let value = place as u64 & ((1 << bits) - 1);
+            place >>= bits;
+            value
+        };
+        let sensor = pop(32) as u32;
+        let family = pop(2) as u8;
+        let tool = if self.tool { pop(3) as u8 } else { 1 };
+        let asn = if self.asn { pop(33) } else { 1 };
+        let region = if self.region { pop(16) as u16 } else { rank(Region::UNKNOWN) };
+        let port = if self.port { pop(17) as u32 } else { 1 };
+        let kind = pop(5) as u8;
+        let class = pop(2) as u8;
+        let prefix = if self.prefix { pop(48) } else { 0 };
+        Columns { class, kind, port, region, asn, tool, prefix, family, sensor }
+    }
+
+    fn row(self, place: u128, sensors: &[i64]) -> Row {
+        let columns = self.unpack(place);
+        Row {
+            class: columns.class,
+            kind: columns.kind,
+            family: [0, 4, 6, 0][usize::from(columns.family & 3)],
+            sensor: sensors.get(columns.sensor as usize).copied().unwrap_or(0),
+            port: i64::from(columns.port) - 1,
+            region: at_rank(columns.region),
+            asn: columns.asn as i64 - 1,
+            tool: i64::from(columns.tool) - 1,
+            prefix: columns.prefix as i64,
+        }
+    }
+
+    /// The place of the row that this one is put into when it is cut.
+    fn other(self, place: u128) -> u128 {
+        let columns = Columns { port: 0, region: rank(Region::OTHER), asn: 0, tool: 0, ..self.unpack(place) };
+        self.pack(&columns)
+    }
+}
+
+/// The columns of a row as they are packed.
+struct Columns {
+    class: u8,
+    kind: u8,
+    port: u32,
+    region: u16,
+    asn: u64,
+    tool: u8,
+    prefix: u64,
+    family: u8,
+    sensor: u32,
+}
+
+/// Minutes up to the year 6000 and something, in 32 bits; sources as signed numbers sort.
+fn answer_place(minute: i64, source: u64, kind: Kind, port: u16, family: Family) -> u128 {
+    let minute = u32::try_from(minute.div_euclid(60)).unwrap_or(0);
+    u128::from(minute) << 88
+        | u128::from(source ^ 1 << 63) << 24
+        | (kind as u128) << 18
+        | u128::from(port) << 2
+        | (family as u128 + 1)
+}
+
+fn answer(place: u128) -> Answer {
+    Answer {
+        minute: i64::from((place >> 88) as u32) * 60,
+        source: ((place >> 24) as u64 ^ 1 << 63) as i64,
+        kind: (place >> 18 & 0x3f) as u8,
+        port: i64::from((place >> 2) as u16),
+        family: if place & 3 == 1 { 4 } else { 6 },
+    }
+}

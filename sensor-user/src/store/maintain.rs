@@ -1,0 +1,616 @@
+//! What has to be done from time to time: days are closed, and what is old is deleted.
+//!
+//! A day that is over becomes a span of its own, the sum of its hours and of the coarse spans that lie
+//! within it, with lists that only a whole day can tell: prefixes of the services that matter, surveys,
+//! victims. Each day is one transaction.
+//!
+//! The file does not become smaller when something is deleted; the room is used again.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
+
+use hashbrown::{HashMap, HashSet};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
+use sensor_common::kind::{Family, Kind};
+
+use super::{
+    Fault, Store, StoreError,
+    fold::{bound_cubes, length_of},
+    signed,
+    spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, quality},
+    tables::{Limits, MIXED, Table},
+};
+use crate::{
+    cube::{
+        fold::{Kept, Row},
+        survey::Services,
+        victims,
+    },
+    model::{Class, Zone},
+    sketch::Sketch,
+};
+
+/// Seconds for which a day stays open when it is over: epochs of its last minute come a little later,
+/// and bursts may reach into the next day.
+pub const GRACE: i64 = 15 * 60;
+/// Days with the most recent of which a service is compared.
+const BEFORE: i64 = 28;
+/// Services whose prefixes are listed because they have the most packets.
+const TOP_SERVICES: usize = 100;
+/// Services whose prefixes are listed because they have more packets than before, at most.
+const RISEN_SERVICES: usize = 1_000;
+/// Packets that those must have more than on the mean of the days before.
+const RISEN_BY: f64 = 10.0;
+/// How many times that mean they must have.
+const RISEN_TIMES: f64 = 1.25;
+/// Prefixes that are listed of each kind, port and sensor.
+const TOP_PREFIXES: usize = 20;
+/// Spans that one call deletes, each in a transaction of its own.
+const SPANS_AT_ONCE: usize = 100;
+/// Epochs that one transaction deletes.
+const EPOCHS_AT_ONCE: i64 = 10_000;
+/// Seconds of a day as ages are counted.
+const DAY: i64 = 86_400;
+
+/// How long what is kept, in days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Hours, and the coarse spans that are part of a day.
+    pub hours: u32,
+    /// Days, and the coarse spans that are part of none; `None`: for good. Hours are not kept longer.
+    pub days: Option<u32>,
+    /// Folded epochs, which are only times and sums by then. The last of each generation stays.
+    pub epochs: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { hours: 400, days: None, epochs: 7 }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maintained {
+    /// Starts of the days that were closed, in seconds since 1970.
+    pub closed: Vec<i64>,
+    /// Hours, days and coarse spans that were deleted.
+    pub spans: u64,
+    /// Epochs that were deleted.
+    pub epochs: u64,
+    /// Whether more is to be deleted.
+    pub more: bool,
+}
+
+impl Store {
+    /// Closes the days that ended [`GRACE`] or more before `now` (in seconds since 1970), and deletes
+    /// what is older than it is to be kept. Each day and each span that is deleted is a transaction of
+    /// its own, so that none takes long; what was done before an error stays done.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read or written.
+    pub fn maintain(
+        &mut self,
+        now: i64,
+        retention: &Retention,
+        limits: &Limits,
+    ) -> Result<Maintained, StoreError> {
+        let closed = self.close_days(now.saturating_sub(GRACE), limits)?;
+        let (spans, more_spans) = self.delete_spans(now, retention)?;
+        let (epochs, more_epochs) = self.delete_epochs(now, retention)?;
+        Ok(Maintained { closed, spans, epochs, more: more_spans || more_epochs })
+    }
+
+    /// Closes every open day that ended at `until` (in seconds since 1970) or earlier, the oldest
+    /// first. Gives their starts. To be called when all of their epochs are folded: what is folded
+    /// later is added to the cubes of the day in full, but cannot bring a new row into its lists.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read or written.
+    pub fn close_days(&mut self, until: i64, limits: &Limits) -> Result<Vec<i64>, StoreError> {
+        let zone = self.zone.clone();
+        let open =
+            self.read("look for days that are over", |connection| Ok(open_days(connection, &zone)?))?;
+        let mut closed = Vec::new();
+        for day in open.into_iter().filter(|day| day.end() <= until) {
+            self.write("close a day", |connection| close(connection, &day, limits))?;
+            closed.push(day.start);
+        }
+        Ok(closed)
+    }
+
+    fn delete_spans(&mut self, now: i64, retention: &Retention) -> Result<(u64, bool), StoreError> {
+        let before = |days: u32| now.saturating_sub(i64::from(days) * DAY);
+        let days = retention.days.map_or(i64::MIN, before);
+        let hours = before(retention.hours).max(days);
+        let old: Vec<i64> = self.read("look for old spans", |connection| {
+            // An hour or coarse span is part of a day once that is closed.
+            let mut find = connection.prepare_cached(
+                "SELECT id FROM span WHERE start <= ?1 AND start + seconds <= CASE WHEN level <> 1 AND EXISTS (
+                     SELECT 1 FROM span d WHERE d.level = 1 AND d.start > span.start - 100000
+                       AND d.start <= span.start AND d.start + d.seconds >= span.start + span.seconds)
+                   THEN ?1 WHEN level = 0 THEN -9223372036854775808 ELSE ?2 END
+                 ORDER BY level <> 1 DESC, start LIMIT ?3",
+            )?;
+            let ids = find.query_map(params![hours, days, SPANS_AT_ONCE as i64], |row| row.get(0))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })?;
+        for &span in &old {
+            self.write("delete what is old", |connection| {
+                connection.prepare_cached("DELETE FROM span WHERE id = ?")?.execute([span])?;
+                Ok(())
+            })?;
+        }
+        Ok((old.len() as u64, old.len() == SPANS_AT_ONCE))
+    }
+
+    fn delete_epochs(&mut self, now: i64, retention: &Retention) -> Result<(u64, bool), StoreError> {
+        let before = now.saturating_sub(i64::from(retention.epochs) * DAY).saturating_mul(1_000_000_000);
+        let old = "SELECT e.id FROM epoch e JOIN generation g ON g.id = e.generation
+                   WHERE e.tallies IS NULL AND e.end_ns <= ?1 AND e.epoch <> g.last_epoch LIMIT ?2";
+        let is_there = self.read("look for old epochs", |connection| {
+            let find = format!("SELECT EXISTS ({old})");
+            Ok(connection.prepare_cached(&find)?.query_row([before, 1], |row| row.get::<_, bool>(0))?)
+        })?;
+        if !is_there {
+            return Ok((0, false));
+        }
+        let deleted = self.write("delete old epochs", |connection| {
+            let delete = format!("DELETE FROM epoch WHERE id IN ({old})");
+            Ok(connection.prepare_cached(&delete)?.execute([before, EPOCHS_AT_ONCE])?)
+        })?;
+        Ok((deleted as u64, deleted as i64 == EPOCHS_AT_ONCE))
+    }
+}
+
+/// The days that have hours, or coarse spans within, and are not closed; the oldest first.
+fn open_days(connection: &Connection, zone: &Zone) -> rusqlite::Result<Vec<Span>> {
+    let mut find =
+        connection.prepare_cached("SELECT start, level, seconds FROM span ORDER BY start, level")?;
+    let mut rows = find.query([])?;
+    let mut days: Vec<Span> = Vec::new();
+    let mut closed: HashSet<(i64, i64)> = HashSet::new();
+    while let Some(row) = rows.next()? {
+        let (start, level, seconds): (i64, u8, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if level == Level::Day as u8 {
+            closed.insert((start, seconds));
+            continue;
+        }
+        let day = match days.last() {
+            Some(day) if (day.start..day.end()).contains(&start) => *day,
+            _ => {
+                let day = zone.day_of(start);
+                Span { start: day.start, level: Level::Day, seconds: day.seconds }
+            }
+        };
+        if start.saturating_add(seconds) <= day.end() && days.last() != Some(&day) {
+            days.push(day);
+        }
+    }
+    days.retain(|day| !closed.contains(&(day.start, day.seconds)));
+    Ok(days)
+}
+
+/// An hour or coarse span of a day.
+struct Part {
+    span: i64,
+    /// Whether its sketches, by family, go with those of the day.
+    fits: [bool; 2],
+}
+
+/// Makes a day of its parts.
+fn close(connection: &Connection, day: &Span, limits: &Limits) -> Result<(), Fault> {
+    // Somebody else may have been faster.
+    if find_span(connection, day)?.is_some() {
+        return Ok(());
+    }
+    let spans: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT id FROM span WHERE level <> 1 AND start >= ?1 AND start < ?2 AND start + seconds <= ?2
+             ORDER BY start, level",
+        )?
+        .query_map([day.start, day.end()], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let id = make_span(connection, day)?;
+    let (parts, is_mixed) = parts(connection, spans)?;
+
+    let mut sum = Quality::default();
+    for part in &parts {
+        let more = quality(connection, part.span)?;
+        sum.observed_ns = sum.observed_ns.saturating_add(more.observed_ns);
+        sum.outcomes += more.outcomes;
+        sum.bytes = sum.bytes.saturating_add(more.bytes);
+        sum.lost = sum.lost.saturating_add(more.lost);
+        sum.uncounted = sum.uncounted.saturating_add(more.uncounted);
+        sum.mismatches = sum.mismatches.saturating_add(more.mismatches);
+        sum.nic_received = add_known(sum.nic_received, more.nic_received);
+        sum.nic_dropped = add_known(sum.nic_dropped, more.nic_dropped);
+        sum.restarts = sum.restarts.saturating_add(more.restarts);
+        sum.cut |= more.cut;
+    }
+    add_quality(connection, id, &sum)?;
+    if is_mixed {
+        mark_cut(connection, id, MIXED)?;
+    }
+    for part in &parts {
+        connection
+            .prepare_cached(
+                "INSERT INTO span_sensor (span, sensor, observed_ns, packets)
+                 SELECT ?1, sensor, observed_ns, packets FROM span_sensor WHERE span = ?2
+                 ON CONFLICT DO UPDATE SET observed_ns = observed_ns + excluded.observed_ns,
+                                           packets = packets + excluded.packets",
+            )?
+            .execute([id, part.span])?;
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO span_database (span, database)
+                 SELECT ?1, database FROM span_database WHERE span = ?2",
+            )?
+            .execute([id, part.span])?;
+    }
+    for cube in Kept::CUBES {
+        roll_up(connection, cube, &parts, id)?;
+    }
+    bound_cubes(connection, id, limits)?;
+    list_prefixes(connection, day, id)?;
+    list_victims(connection, day, id)?;
+    connection.prepare_cached("DELETE FROM open_prefix WHERE day <= ?")?.execute([day.start])?;
+    connection
+        .prepare_cached("DELETE FROM open_backscatter WHERE minute < ?")?
+        .execute([day.end() - victims::BEYOND])?;
+    Ok(())
+}
+
+/// Which of a day's parts have sketches that merge, and whether some do not: sources cut to different
+/// lengths are different things. Those of the length with the most packets win.
+fn parts(connection: &Connection, spans: Vec<i64>) -> Result<(Vec<Part>, bool), Fault> {
+    let mut parts: Vec<Part> = spans.into_iter().map(|span| Part { span, fits: [true; 2] }).collect();
+    let mut is_mixed = false;
+    for (family, number) in [(Family::V4, 4), (Family::V6, 6)] {
+        let mut lengths = Vec::with_capacity(parts.len());
+        let mut packets: HashMap<u8, u64> = HashMap::new();
+        for part in &parts {
+            let length = length_of(connection, part.span, family)?;
+            lengths.push(length);
+            if let Some(length) = length {
+                let sum: Option<i64> = connection
+                    .prepare_cached("SELECT sum(packets) FROM total WHERE span = ? AND family = ?")?
+                    .query_row([part.span, number], |row| row.get(0))
+                    .optional()?
+                    .flatten();
+                let count = packets.entry(length).or_default();
+                *count = count.saturating_add(sum.unwrap_or(0).unsigned_abs());
+            }
+        }
+        let chosen = packets.into_iter().max_by_key(|&(length, packets)| (packets, length));
+        for (part, length) in parts.iter_mut().zip(lengths) {
+            part.fits[family as usize] = length.is_none() || length == chosen.map(|(length, _)| length);
+            is_mixed |= !part.fits[family as usize];
+        }
+    }
+    Ok((parts, is_mixed))
+}
+
+/// A part's rows of a cube, in the order of the index.
+struct Stream<'s> {
+    rows: Rows<'s>,
+    fits: [bool; 2],
+    head: Option<(Row, u64, Option<Vec<u8>>)>,
+}
+
+impl Stream<'_> {
+    /// Takes the first row, and reads the next.
+    fn next(&mut self, table: &Table) -> Result<Option<(Row, u64, Option<Vec<u8>>)>, Fault> {
+        let next = match self.rows.next()? {
+            Some(found) => {
+                let (row, packets, sources) = table.read(found)?;
+                let fits = match row.family {
+                    4 => self.fits[Family::V4 as usize],
+                    6 => self.fits[Family::V6 as usize],
+                    _ => false,
+                };
+                Some((row, packets, sources.filter(|_| fits).map(<[u8]>::to_vec)))
+            }
+            None => None,
+        };
+        Ok(std::mem::replace(&mut self.head, next))
+    }
+}
+
+/// Adds up a cube of all parts: their rows come in the same order, so nothing has to be sorted or held.
+fn roll_up(connection: &Connection, cube: Kept, parts: &[Part], day: i64) -> Result<(), Fault> {
+    let table = Table::of(cube);
+    let mut statements =
+        parts.iter().map(|_| connection.prepare(&table.select())).collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut streams = Vec::with_capacity(parts.len());
+    for (statement, part) in statements.iter_mut().zip(parts) {
+        streams.push(Stream { rows: statement.query([part.span])?, fits: part.fits, head: None });
+    }
+    for stream in &mut streams {
+        stream.next(&table)?;
+    }
+    let mut upsert = connection.prepare_cached(&table.upsert())?;
+    loop {
+        let heads = streams.iter().filter_map(|stream| stream.head.as_ref().map(|(row, ..)| row));
+        let Some(first) = heads.min_by(|a, b| table.order(a, b)).copied() else { return Ok(()) };
+        let mut packets = 0u64;
+        let mut bytes: Option<Vec<u8>> = None;
+        let mut merged: Option<Sketch> = None;
+        let is_first = |stream: &Stream<'_>| {
+            stream.head.as_ref().is_some_and(|(row, ..)| table.order(row, &first) == Ordering::Equal)
+        };
+        for stream in streams.iter_mut().filter(|stream| is_first(stream)) {
+            let Some((_, more, sources)) = stream.next(&table)? else { continue };
+            packets = packets.saturating_add(more);
+            let Some(sources) = sources else { continue };
+            // Most rows have a single part, whose sketch need not be read.
+            match (&mut merged, &bytes) {
+                (Some(merged), _) => merged.merge_bytes(&sources).map_err(sketch_error)?,
+                (None, None) => bytes = Some(sources),
+                (None, Some(before)) => {
+                    let mut sketch = Sketch::from_bytes(before).map_err(sketch_error)?;
+                    sketch.merge_bytes(&sources).map_err(sketch_error)?;
+                    merged = Some(sketch);
+                }
+            }
+        }
+        let sources = merged.map(|sketch| sketch.to_bytes()).or(bytes);
+        table.put(&mut upsert, day, &first, packets, sources.as_deref())?;
+    }
+}
+
+fn sketch_error(error: crate::sketch::SketchError) -> Fault {
+    Fault::Sql(rusqlite::Error::UserFunctionError(error.into()))
+}
+
+/// A service: a transport and a port, or a type of ICMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Service {
+    /// IP protocol number.
+    protocol: u8,
+    /// Destination port, or ICMP type.
+    number: u16,
+}
+
+impl Service {
+    /// The service of a row of class `scan`, if it tells one.
+    fn of(kind: u8, family: u8, port: i64) -> Option<Self> {
+        let number = u16::try_from(port).ok()?;
+        let kind = Kind::from_number(kind)?;
+        let protocol = match kind {
+            Kind::Syn | Kind::Tcp => 6,
+            Kind::Udp => 17,
+            Kind::Sctp => 132,
+            kind if kind.has_icmp_type() => {
+                return Some(Self { protocol: if family == 6 { 58 } else { 1 }, number: number >> 8 });
+            }
+            _ => return None,
+        };
+        Some(Self { protocol, number })
+    }
+
+    /// Whether it is a port, which survey scanners are told by.
+    const fn has_port(self) -> bool {
+        matches!(self.protocol, 6 | 17 | 132)
+    }
+}
+
+/// Adds scan packets of a span by service.
+fn add_services(
+    connection: &Connection,
+    span: i64,
+    services: &mut HashMap<Service, u64>,
+) -> rusqlite::Result<()> {
+    let mut find = connection
+        .prepare_cached("SELECT kind, family, port, packets FROM port_tool WHERE span = ? AND class = ?")?;
+    let mut rows = find.query(params![span, Class::Scan as u8])?;
+    while let Some(row) = rows.next()? {
+        if let Some(service) = Service::of(row.get(0)?, row.get(1)?, row.get(2)?) {
+            let packets = services.entry(service).or_default();
+            *packets = packets.saturating_add(row.get::<_, i64>(3)?.unsigned_abs());
+        }
+    }
+    Ok(())
+}
+
+/// The services of a day whose prefixes are listed: those with the most packets, and those with more
+/// than on the mean of the days before. Any day within a surge is among these.
+fn listed(
+    today: &HashMap<Service, u64>,
+    before: &HashMap<Service, u64>,
+    days_before: usize,
+) -> HashSet<Service> {
+    let mut top: Vec<_> = today.iter().map(|(&service, &packets)| (Reverse(packets), service)).collect();
+    top.sort_unstable();
+    let mut listed: HashSet<Service> = top.iter().take(TOP_SERVICES).map(|&(_, service)| service).collect();
+    if days_before > 0 {
+        let mut risen: Vec<_> = today
+            .iter()
+            .filter_map(|(&service, &packets)| {
+                let mean = before.get(&service).copied().unwrap_or(0) as f64 / days_before as f64;
+                let risen = packets as f64 - mean;
+                (risen >= RISEN_BY && packets as f64 >= RISEN_TIMES * mean).then_some((risen, service))
+            })
+            .collect();
+        risen.sort_unstable_by(|(a, x), (b, y)| b.total_cmp(a).then(x.cmp(y)));
+        listed.extend(risen.iter().take(RISEN_SERVICES).map(|&(_, service)| service));
+    }
+    listed
+}
+
+/// A prefix on its way into a list, the one with the fewest packets first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    packets: Reverse<u64>,
+    prefix: i64,
+    family: u8,
+    sources: Option<Vec<u8>>,
+}
+
+/// What a prefix did in a day.
+#[derive(Default)]
+struct Surveyor {
+    services: Services,
+    packets: u64,
+    sources: Option<Sketch>,
+}
+
+/// Makes the lists of prefixes and surveys of a day.
+fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fault> {
+    let mut today = HashMap::new();
+    add_services(connection, id, &mut today)?;
+    let days: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM span WHERE level = 1 AND start < ? ORDER BY start DESC LIMIT ?")?
+        .query_map([day.start, BEFORE], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut before = HashMap::new();
+    for &span in &days {
+        add_services(connection, span, &mut before)?;
+    }
+    let listed = listed(&today, &before, days.len());
+
+    let mut tops: HashMap<(u8, i64, i64), BinaryHeap<Candidate>> = HashMap::new();
+    let mut surveyors = [Surveyor::default(), Surveyor::default()];
+    let mut last: Option<i64> = None;
+    let table = Table::of(Kept::Prefix);
+    let lengths = [length_of(connection, id, Family::V4)?, length_of(connection, id, Family::V6)?];
+    let mut find = connection.prepare_cached(&table.select())?;
+    let mut rows = find.query([day.start])?;
+    while let Some(found) = rows.next()? {
+        let (row, packets, sources) = table.read(found)?;
+        let family = usize::from(row.family == 6);
+        // Only sketches that go with the day's.
+        let sources = match sources.map(|sources| (sources, Sketch::from_bytes(sources))) {
+            Some((_, Err(error))) => return Err(sketch_error(error)),
+            Some((sources, Ok(sketch))) if Some(sketch.scope().length) == lengths[family] => {
+                Some((sources, sketch))
+            }
+            _ => None,
+        };
+        let Some(service) = Service::of(row.kind, row.family, row.port) else { continue };
+        if let Some(prefix) = last.filter(|&prefix| prefix != row.prefix) {
+            end_prefix(connection, id, prefix, &mut surveyors)?;
+        }
+        last = Some(row.prefix);
+        if listed.contains(&service) {
+            let top = tops.entry((row.kind, row.port, row.sensor)).or_default();
+            let is_above =
+                top.len() < TOP_PREFIXES || top.peek().is_some_and(|least| packets > least.packets.0);
+            if is_above {
+                top.push(Candidate {
+                    packets: Reverse(packets),
+                    prefix: row.prefix,
+                    family: row.family,
+                    sources: sources.as_ref().map(|(bytes, _)| bytes.to_vec()),
+                });
+                if top.len() > TOP_PREFIXES {
+                    top.pop();
+                }
+            }
+        }
+        let surveyor = &mut surveyors[family];
+        surveyor.packets = surveyor.packets.saturating_add(packets);
+        if service.has_port() {
+            surveyor.services.insert(service.protocol.into(), service.number);
+        }
+        if let Some((_, sketch)) = sources {
+            match &mut surveyor.sources {
+                Some(sum) => sum.merge(&sketch).map_err(sketch_error)?,
+                none => *none = Some(sketch),
+            }
+        }
+    }
+    if let Some(last) = last {
+        end_prefix(connection, id, last, &mut surveyors)?;
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO port_prefix (span, class, kind, port, prefix, family, sensor, packets, sources)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for ((kind, port, sensor), top) in tops {
+        for Candidate { packets, prefix, family, sources } in top {
+            let class = Class::Scan as u8;
+            insert.execute(params![
+                id,
+                class,
+                kind,
+                port,
+                prefix,
+                family,
+                sensor,
+                signed(packets.0),
+                sources
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is known of a prefix, by family, if that is a survey; and forgets it.
+fn end_prefix(
+    connection: &Connection,
+    day: i64,
+    prefix: i64,
+    surveyors: &mut [Surveyor; 2],
+) -> Result<(), Fault> {
+    for (surveyor, family) in surveyors.iter_mut().zip([4, 6]) {
+        if surveyor.services.is_survey() {
+            connection
+                .prepare_cached(
+                    "INSERT INTO survey (span, prefix, family, ports, packets, sources)
+                     VALUES (?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(params![
+                    day,
+                    prefix,
+                    family,
+                    surveyor.services.len() as i64,
+                    signed(surveyor.packets),
+                    surveyor.sources.as_ref().map(Sketch::to_bytes),
+                ])?;
+        }
+        surveyor.services.clear();
+        surveyor.packets = 0;
+        surveyor.sources = None;
+    }
+    Ok(())
+}
+
+/// Makes the list of a day's victims.
+fn list_victims(connection: &Connection, day: &Span, id: i64) -> Result<(), Fault> {
+    let range = day.start..day.end();
+    let mut find = connection.prepare_cached(
+        "SELECT source, kind, port, family, minute, packets FROM open_backscatter
+         WHERE minute >= ? AND minute < ? ORDER BY source, kind, port, family, minute",
+    )?;
+    let mut rows = find.query([range.start - victims::BEYOND, range.end + victims::BEYOND])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO victim (span, source, kind, port, family, packets, minutes, first, last, peak, moore)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    let mut minutes: Vec<(i64, u64)> = Vec::new();
+    let mut of: Option<(i64, u8, i64, u8)> = None;
+    let mut end = |of: Option<(i64, u8, i64, u8)>, minutes: &[(i64, u64)]| -> rusqlite::Result<()> {
+        let burst = of.and_then(|of| Some((of, victims::burst(minutes, &range)?)));
+        let Some(((source, kind, port, family), burst)) = burst else { return Ok(()) };
+        let victims::Burst { packets, minutes, first, last, peak, moore } = burst;
+        let (packets, minutes, peak) = (signed(packets), signed(minutes), signed(peak));
+        insert
+            .execute(params![id, source, kind, port, family, packets, minutes, first, last, peak, moore])
+            .map(drop)
+    };
+    while let Some(row) = rows.next()? {
+        let next = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        if of != Some(next) {
+            end(of, &minutes)?;
+            minutes.clear();
+            of = Some(next);
+        }
+        minutes.push((row.get(4)?, row.get::<_, i64>(5)?.unsigned_abs()));
+    }
+    Ok(end(of, &minutes)?)
+}

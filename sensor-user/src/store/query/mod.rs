@@ -1,0 +1,819 @@
+//! Questions to a store: packets, sources, shares and rates by dimensions.
+//!
+//! A question is answered from the smallest cube that holds what it asks for, span by span. SQLite
+//! adds up what is alike within a span, in the order of its index; the rest is done here, so that a
+//! condition and a dimension mean the same as in [`crate::cube`].
+
+mod extract;
+mod quality;
+mod spans;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rusqlite::{CachedStatement, Connection, params_from_iter, types::Value as SqlValue};
+use sensor_common::kind::Family;
+
+use self::{
+    spans::{Chosen, Span},
+    table::{Bounds, Cells},
+};
+use super::Reader;
+use crate::{
+    model::{Class, Dimension, Fact, Filter, Literal, Row, Zone},
+    sketch::{Sketch, SketchError},
+};
+
+pub use self::{
+    extract::{ExtractLevel, Extracted},
+    quality::{Quality, Scanner, Victim},
+    table::Table,
+};
+
+/// By what rows are ranked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rank {
+    #[default]
+    Packets,
+    Sources,
+}
+
+/// Length of the intervals of dimension `time`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An hour of the store's time zone.
+    Hour,
+    /// A day of it.
+    Day,
+}
+
+/// A question.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The first second, since 1970.
+    pub from: i64,
+    /// The first second after the period.
+    pub to: i64,
+    /// Dimensions of the rows, in the order of the columns.
+    pub by: Vec<Dimension>,
+    pub filter: Option<Filter>,
+    /// `None`: any.
+    pub class: Option<Class>,
+    /// `None`: both.
+    pub family: Option<Family>,
+    /// How many rows are wanted, of each step where the dimensions have `time`; `None`: all.
+    pub top: Option<usize>,
+    pub rank: Rank,
+    /// Of dimension `time`; days unless said otherwise.
+    pub step: Option<Step>,
+}
+
+/// What is known about the packets of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The values of the dimensions. The sensor is in `sensor`.
+    pub row: Row,
+    /// Name of the sensor.
+    pub sensor: Option<String>,
+    pub packets: u64,
+    /// Estimate of how many sources sent them; `None` where no source is known.
+    pub sources: Option<u64>,
+    /// Part of [`Summary::packets`].
+    pub share: f64,
+    /// IPv4 packets per watched IPv4 address and day observed; `None` where addresses are not known, or nothing
+    /// was observed, or the row has no IPv4 packets by what it is.
+    pub rate: Option<f64>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Dimensions of the rows, in the order of the columns.
+    pub by: Vec<Dimension>,
+    pub rows: Vec<Measured>,
+    pub summary: Summary,
+}
+
+/// What an answer is of, and what is missing from it.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Begin and end of the period, with the offset of the store's time zone.
+    pub from: String,
+    pub to: String,
+    pub time_zone: String,
+    pub seconds: u64,
+    /// Seconds of them, summed over all agents, in which packets could arrive.
+    pub observed_seconds: f64,
+    /// Begin of the first and end of the last span with data.
+    pub first: Option<String>,
+    pub last: Option<String>,
+    /// Cubes that the answer is from.
+    pub cubes: Vec<&'static str>,
+    /// Packets that match or may match: those of all rows, and `other`.
+    pub packets: u64,
+    /// Estimate of how many sources sent them; `None` where no source is known.
+    pub sources: Option<u64>,
+    /// How many rows there are, and how many of them are given.
+    pub rows: u64,
+    pub given: u64,
+    /// Packets in no row: a bound of the cube cut a value that was asked for, or it was lost with the source.
+    pub other: u64,
+    /// Packets that match or may match whose source was lost. They are among `packets`.
+    pub unattributed: u64,
+    /// Packets of all kinds in the period that lost their source.
+    pub lost: u64,
+    /// Packets of all kinds in spans that reach beyond the period, or beyond a step. They are not counted.
+    pub partial: u64,
+    /// Epochs in the period that are not in the cubes yet, and their packets of all kinds. They are not counted.
+    pub pending_epochs: u64,
+    pub pending_packets: u64,
+    /// Whether a bound cut rows of the cubes that were used.
+    pub cut: bool,
+    /// Whether only the largest prefixes are kept of what was asked.
+    pub largest_only: bool,
+    /// Why some sources cannot be told: sketches that do not merge, or are damaged.
+    pub sources_missing: Option<String>,
+    pub databases: Vec<Database>,
+}
+
+/// A database of regions or autonomous systems that was in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    pub role: String,
+    pub name: String,
+    /// When it was built, where it says so.
+    pub built: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("cannot read the store")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the period is empty: it ends before it begins")]
+    Period,
+    #[error(
+        "{asked} are not kept together; beside time, sensor, class, kind and family there are {kept}",
+        kept = kept()
+    )]
+    NotKept { asked: String },
+    #[error("sources are not kept one by one: the nearest is `prefix`")]
+    Source,
+    #[error("dimension {0} is asked for twice")]
+    Twice(&'static str),
+    #[error("there is no sensor `{name}` in the store; there {}", sensors_said(.known))]
+    NoSensor { name: String, known: Vec<String> },
+}
+
+fn kept() -> String {
+    Table::ALL
+        .map(Table::dimensions)
+        .into_iter()
+        .filter(|kept| !kept.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn sensors_said(known: &[String]) -> String {
+    if known.is_empty() { "is none yet".to_owned() } else { format!("are {}", known.join(", ")) }
+}
+
+/// Groups whose sketches are in memory at the same time.
+const BATCH: usize = 1 << 16;
+
+impl Reader {
+    /// Answers a question, from one state of the store.
+    ///
+    /// # Errors
+    ///
+    /// If no cube holds what is asked, a sensor is not known, or the store cannot be read.
+    pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
+        answer(self.connection(), self.zone(), query)
+    }
+}
+
+/// Rows of one group.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    packets: u64,
+    /// Those that are not IPv6.
+    v4: u64,
+}
+
+/// What rows are told apart by: the values of the dimensions, and the place of the sensor's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Group {
+    row: Row,
+    sensor: Option<u32>,
+}
+
+type Groups<T> = HashMap<Group, T, FixedState>;
+
+/// Sensors as they are in the store.
+struct Sensors {
+    /// Names in order, each once.
+    names: Vec<String>,
+    /// Row, place of the name, addresses.
+    rows: HashMap<i64, (u32, Option<u64>), FixedState>,
+}
+
+impl Sensors {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached("SELECT id, name, addresses FROM sensor")?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<rusqlite::Result<Vec<(i64, String, Option<i64>)>>>()?;
+        let names: BTreeSet<String> = rows.iter().map(|(_, name, _)| name.clone()).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        let rows = rows.into_iter().map(|(id, name, addresses)| {
+            let place = names.binary_search(&name).unwrap_or_default() as u32;
+            (id, (place, addresses.and_then(|addresses| u64::try_from(addresses).ok())))
+        });
+        Ok(Self { rows: rows.collect(), names })
+    }
+
+    fn name(&self, id: i64) -> Option<&str> {
+        let &(place, _) = self.rows.get(&id)?;
+        self.names.get(place as usize).map(String::as_str)
+    }
+
+    fn place(&self, id: i64) -> Option<u32> {
+        self.rows.get(&id).map(|&(place, _)| place)
+    }
+
+    fn rows_of(&self, name: &str) -> Vec<i64> {
+        self.rows.keys().copied().filter(|&id| self.name(id) == Some(name)).collect()
+    }
+}
+
+/// All that does not change while a question is answered.
+struct Plan<'a> {
+    connection: &'a Connection,
+    zone: &'a Zone,
+    by: &'a [Dimension],
+    filter: Option<Filter>,
+    /// Dimensions of the rows and of the condition.
+    needed: Vec<Dimension>,
+    /// Only where `by` has time.
+    step: Option<Step>,
+    sensors: &'a Sensors,
+}
+
+impl<'a> Plan<'a> {
+    /// The cube for a span: the smallest that holds everything, if it can be one that is not cut; else
+    /// the last, which is cut last.
+    fn table(&self, cut: i64) -> Option<Table> {
+        let holds = |table: &Table| table.columns_for(&self.needed).is_some();
+        let mut tables = Table::ALL.into_iter().filter(holds);
+        tables.clone().find(|table| !table.is_cut(cut)).or_else(|| tables.next_back())
+    }
+
+    fn sensor_name(&self, id: i64) -> Option<&'a str> {
+        self.sensors.name(id)
+    }
+
+    /// Whether a row fulfils the condition; `None` if it may.
+    fn matches(&self, table: Table, cells: &Cells) -> Option<bool> {
+        let Some(filter) = &self.filter else { return Some(true) };
+        filter.test(&|dimension| cells.fact(table, dimension, |id| self.sensor_name(id)))
+    }
+
+    /// The group of a row that matches; `None` if a value of it was cut.
+    fn group(&self, table: Table, cells: &Cells, time: Option<i64>) -> Option<Group> {
+        let mut row = cells.row(table, self.by)?;
+        row.time = time;
+        let by_sensor = self.by.contains(&Dimension::Sensor);
+        let sensor = cells.sensor().filter(|_| by_sensor).and_then(|id| self.sensors.place(id));
+        Some(Group { row, sensor })
+    }
+
+    /// Start of the step of a span, in nanoseconds, where time is asked for.
+    fn time(&self, span: &Span) -> Option<i64> {
+        let slot = span.slot(self.step?, self.zone)?;
+        Some(slot.start.saturating_mul(1_000_000_000))
+    }
+
+    fn bounds(&self, table: Table) -> Bounds {
+        let bounds = |filter| Bounds::of(filter, table, |name| self.sensors.rows_of(name));
+        self.filter.as_ref().map(bounds).unwrap_or_default()
+    }
+}
+
+/// A statement over one span of a cube, and how to call it.
+struct Scan<'a> {
+    table: Table,
+    columns: usize,
+    bounds: Bounds,
+    statement: CachedStatement<'a>,
+}
+
+/// What a scan reads behind the columns of the key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// Packets, and those that are not IPv6; one row for all rows of an equal key.
+    Counts,
+    /// The sketch of every row that has one.
+    Sketches,
+    /// The same, of rows of one key only.
+    SketchesOfKey,
+}
+
+impl<'a> Scan<'a> {
+    /// `columns`: how many of the key are read, from the first on.
+    fn new(
+        connection: &'a Connection,
+        table: Table,
+        columns: usize,
+        bounds: Bounds,
+        reads: Reads,
+    ) -> rusqlite::Result<Self> {
+        let names = table.key()[..columns].iter().map(|column| column.as_str()).collect::<Vec<_>>();
+        let listed = names.iter().map(|name| format!("{name}, ")).collect::<String>();
+        let from = format!("FROM {} WHERE span = ?{}", table.as_str(), bounds.sql);
+        let sql = match reads {
+            Reads::Counts => {
+                let counts = "sum(packets), sum(CASE family WHEN 6 THEN 0 ELSE packets END)";
+                let group =
+                    if names.is_empty() { String::new() } else { format!(" GROUP BY {}", names.join(", ")) };
+                // Without a group, a sum over nothing is a row of nulls.
+                let having = if names.is_empty() { " HAVING count(*) > 0" } else { "" };
+                format!("SELECT {listed}{counts} {from}{group}{having}")
+            }
+            Reads::Sketches => format!("SELECT {listed}sources {from} AND sources IS NOT NULL"),
+            Reads::SketchesOfKey => {
+                let key = names.iter().map(|name| format!(" AND {name} = ?")).collect::<String>();
+                format!("SELECT sources {from} AND sources IS NOT NULL{key}")
+            }
+        };
+        Ok(Self { table, columns, bounds, statement: connection.prepare_cached(&sql)? })
+    }
+
+    fn key(&self) -> &'static [table::Key] {
+        &self.table.key()[..self.columns]
+    }
+
+    /// Calls `each` with the rows of a span.
+    fn run<E: From<rusqlite::Error>>(
+        &mut self,
+        span: i64,
+        cells: Option<&Cells>,
+        mut each: impl FnMut(Cells, &rusqlite::Row<'_>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let key = self.key();
+        let of_key = cells.into_iter().flat_map(|cells| key.iter().map(|&column| cells.sql(column)));
+        let parameters =
+            std::iter::once(SqlValue::Integer(span)).chain(self.bounds.parameters.iter().cloned());
+        let mut rows = self.statement.query(params_from_iter(parameters.chain(of_key)))?;
+        while let Some(row) = rows.next()? {
+            match cells {
+                Some(&cells) => each(cells, row, 0)?,
+                None => each(Cells::read(row, key)?, row, key.len())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Scans by cube, prepared when first wanted.
+struct Scans<'a> {
+    reads: Reads,
+    scans: Vec<Scan<'a>>,
+}
+
+impl<'a> Scans<'a> {
+    const fn new(reads: Reads) -> Self {
+        Self { reads, scans: Vec::new() }
+    }
+
+    fn of(&mut self, plan: &Plan<'a>, table: Table) -> rusqlite::Result<&mut Scan<'a>> {
+        let index = match self.scans.iter().position(|scan| scan.table == table) {
+            Some(index) => index,
+            None => {
+                let columns = table.columns_for(&plan.needed).unwrap_or(table.key().len());
+                self.scans.push(Scan::new(plan.connection, table, columns, plan.bounds(table), self.reads)?);
+                self.scans.len() - 1
+            }
+        };
+        Ok(&mut self.scans[index])
+    }
+}
+
+/// Unsigned, as counts are; what is negative in a damaged store counts as nothing.
+fn count(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, Option<i64>>(index)?.unwrap_or(0)).unwrap_or(0))
+}
+
+/// Packets of all groups, and those in none.
+#[derive(Default)]
+struct Counted {
+    groups: Groups<Counts>,
+    other: u64,
+}
+
+impl Plan<'_> {
+    fn count(&self, spans: &[Span]) -> rusqlite::Result<Counted> {
+        let mut scans = Scans::new(Reads::Counts);
+        let mut counted = Counted::default();
+        for span in spans {
+            let Some(table) = self.table(span.cut) else { continue };
+            let time = self.time(span);
+            scans.of(self, table)?.run::<rusqlite::Error>(span.id, None, |cells, row, next| {
+                let (packets, v4) = (count(row, next)?, count(row, next + 1)?);
+                let group = match self.matches(table, &cells) {
+                    Some(false) => return Ok(()),
+                    Some(true) => self.group(table, &cells, time),
+                    None => None,
+                };
+                match group {
+                    Some(group) => {
+                        let counts = counted.groups.entry(group).or_default();
+                        counts.packets = counts.packets.saturating_add(packets);
+                        counts.v4 = counts.v4.saturating_add(v4);
+                    }
+                    None => counted.other = counted.other.saturating_add(packets),
+                }
+                Ok(())
+            })?;
+        }
+        Ok(counted)
+    }
+
+    /// Sources of these groups, in their order. `all`: there are no other groups, which spares a look
+    /// at each key before its sketches.
+    fn sources(
+        &self,
+        spans: &[Span],
+        groups: &[Group],
+        all: bool,
+    ) -> rusqlite::Result<(Vec<Union>, Option<String>)> {
+        let mut unions = vec![Union::default(); groups.len()];
+        let places: Groups<usize> = groups.iter().enumerate().map(|(place, &group)| (group, place)).collect();
+        let mut trouble = None;
+        let mut keys = Scans::new(Reads::Counts);
+        let mut sketches = Scans::new(if all { Reads::Sketches } else { Reads::SketchesOfKey });
+        for span in spans {
+            let Some(table) = self.table(span.cut) else { continue };
+            let time = self.time(span);
+            let place = |cells: &Cells| {
+                if self.matches(table, cells) != Some(true) {
+                    return None;
+                }
+                places.get(&self.group(table, cells, time)?).copied()
+            };
+            let mut add = |place: usize, row: &rusqlite::Row<'_>, index: usize| -> rusqlite::Result<()> {
+                let union: &mut Union = &mut unions[place];
+                if let (Ok(bytes), false) = (row.get_ref(index)?.as_blob(), union.failed)
+                    && let Err(error) = union.add(bytes)
+                {
+                    union.failed = true;
+                    trouble.get_or_insert_with(|| error.to_string());
+                }
+                Ok(())
+            };
+            let scan = sketches.of(self, table)?;
+            if all {
+                scan.run::<rusqlite::Error>(span.id, None, |cells, row, next| match place(&cells) {
+                    Some(place) => add(place, row, next),
+                    None => Ok(()),
+                })?;
+                continue;
+            }
+            keys.of(self, table)?.run::<rusqlite::Error>(span.id, None, |cells, _, _| {
+                let Some(place) = place(&cells) else { return Ok(()) };
+                scan.run(span.id, Some(&cells), |_, row, next| add(place, row, next))
+            })?;
+        }
+        Ok((unions, trouble))
+    }
+}
+
+/// Sources of a group, IPv4 and IPv6 apart.
+#[derive(Clone, Default)]
+struct Union {
+    sketches: [Option<Box<Sketch>>; 2],
+    failed: bool,
+}
+
+impl Union {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), SketchError> {
+        // Most are of the family of the first.
+        for place in [0, 1] {
+            match &mut self.sketches[place] {
+                Some(sketch) => match sketch.merge_bytes(bytes) {
+                    Err(SketchError::Scope(here, other)) if here.family != other.family => {}
+                    result => return result,
+                },
+                free => {
+                    *free = Some(Box::new(Sketch::from_bytes(bytes)?));
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many there are; `None` where none is known.
+    fn estimate(&self) -> Option<u64> {
+        let estimates = self.sketches.iter().flatten().map(|sketch| sketch.estimate());
+        // Finite and not negative.
+        (!self.failed && self.sketches[0].is_some()).then(|| estimates.sum::<f64>().round() as u64)
+    }
+}
+
+/// Addresses × nanoseconds observed, by step and place of the sensor's name; `None` where addresses are not known.
+type Watched = HashMap<(Option<i64>, u32), Option<u128>, FixedState>;
+
+impl Plan<'_> {
+    /// What the sensors that the condition is about watched.
+    fn watched(&self, spans: &[Span]) -> rusqlite::Result<Watched> {
+        let concerned: Vec<bool> = self
+            .sensors
+            .names
+            .iter()
+            .map(|name| {
+                let holds = |filter: &Filter| {
+                    filter.test(&|dimension| match dimension {
+                        Dimension::Sensor => Fact::Sensor(name),
+                        _ => Fact::Open,
+                    })
+                };
+                self.filter.as_ref().and_then(holds) != Some(false)
+            })
+            .collect();
+        let mut watched = Watched::default();
+        let sql = "SELECT sensor, observed_ns FROM span_sensor WHERE span = ?";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for span in spans {
+            let time = self.time(span);
+            let mut rows = statement.query([span.id])?;
+            while let Some(row) = rows.next()? {
+                let Some(&(place, addresses)) = self.sensors.rows.get(&row.get::<_, i64>(0)?) else {
+                    continue;
+                };
+                let observed_ns = count(row, 1)?;
+                if observed_ns == 0 || !concerned.get(place as usize).is_some_and(|&concerned| concerned) {
+                    continue;
+                }
+                let sum = watched.entry((time, place)).or_insert(Some(0));
+                *sum = sum.zip(addresses).and_then(|(sum, addresses)| {
+                    sum.checked_add(u128::from(addresses) * u128::from(observed_ns))
+                });
+            }
+        }
+        Ok(watched)
+    }
+}
+
+/// Address-days that a group's packets came to.
+fn address_days(watched: &Watched, group: &Group, by_sensor: bool) -> Option<f64> {
+    let sum = if by_sensor {
+        *watched.get(&(group.row.time, group.sensor?))?
+    } else {
+        let of_time = watched.iter().filter(|((time, _), _)| *time == group.row.time);
+        of_time.map(|(_, sum)| *sum).try_fold(0u128, |all, sum| all.checked_add(sum?))
+    };
+    sum.filter(|&sum| sum > 0).map(|sum| sum as f64 / 1e9 / 86_400.0)
+}
+
+/// Answers a question, from one state of the store.
+fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer, QueryError> {
+    if query.from >= query.to {
+        return Err(QueryError::Period);
+    }
+    let mut seen = 0u32;
+    for &dimension in &query.by {
+        if dimension == Dimension::Source {
+            return Err(QueryError::Source);
+        }
+        if seen >> dimension as u8 & 1 != 0 {
+            return Err(QueryError::Twice(dimension.as_str()));
+        }
+        seen |= 1 << dimension as u8;
+    }
+    // One state of the store for all statements; nothing is written, so there is nothing to commit.
+    let _state = connection.unchecked_transaction()?;
+    let sensors = Sensors::read(connection)?;
+    let filter = condition(query);
+    if let Some(name) =
+        filter.iter().flat_map(Filter::sensors).find(|&name| !sensors.names.iter().any(|known| known == name))
+    {
+        return Err(QueryError::NoSensor { name: name.to_owned(), known: sensors.names.clone() });
+    }
+    let by_time = query.by.contains(&Dimension::Time);
+    let step = by_time.then(|| query.step.unwrap_or(Step::Day));
+    let mut of_filter = Vec::new();
+    if let Some(filter) = &filter {
+        filter.dimensions(&mut |dimension| of_filter.push(dimension));
+    }
+    let needed: Vec<Dimension> = query.by.iter().chain(&of_filter).copied().collect();
+    let plan = Plan { connection, zone, by: &query.by, filter, needed, step, sensors: &sensors };
+    let Some(table) = plan.table(0) else { return Err(QueryError::NotKept { asked: asked(&plan.needed) }) };
+
+    let near = spans::near(connection, query.from, query.to)?;
+    let chosen = spans::choose(&near, query.from, query.to, step, table.is_of_days(), zone);
+    let Counted { groups, other } = plan.count(&chosen.spans)?;
+
+    let mut summary = summary(&plan, query, &chosen)?;
+    let in_rows = groups.values().fold(0u64, |sum, counts| sum.saturating_add(counts.packets));
+    summary.other = other;
+    summary.packets = in_rows.saturating_add(other);
+    summary.rows = groups.len() as u64;
+
+    // Of all; where there are no rows to tell apart this may be another, smaller cube.
+    let all = Plan { by: &[], needed: of_filter, step: None, filter: plan.filter.clone(), ..plan };
+    let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
+    summary.sources = total.first().and_then(Union::estimate);
+    summary.sources_missing = trouble;
+
+    let mut ranked: Vec<(Group, Counts, Option<u64>)> =
+        groups.into_iter().map(|(group, counts)| (group, counts, None)).collect();
+    let count = ranked.len();
+    if query.rank == Rank::Packets {
+        order(&mut ranked, query.top);
+    }
+    for batch in ranked.chunks_mut(BATCH) {
+        let wanted: Vec<Group> = batch.iter().map(|(group, ..)| *group).collect();
+        let (unions, trouble) = plan.sources(&chosen.spans, &wanted, wanted.len() == count)?;
+        summary.sources_missing = summary.sources_missing.or(trouble);
+        for ((_, _, sources), union) in batch.iter_mut().zip(unions) {
+            *sources = union.estimate();
+        }
+    }
+    if query.rank == Rank::Sources {
+        order(&mut ranked, query.top);
+    }
+    summary.given = ranked.len() as u64;
+
+    let watched = plan.watched(&chosen.spans)?;
+    let is_v6 = |filter: &Filter| {
+        let holds = filter.test(&|dimension| match dimension {
+            Dimension::Family => Fact::Family(Family::V4),
+            _ => Fact::Open,
+        });
+        holds == Some(false)
+    };
+    let only_v6 = plan.filter.as_ref().is_some_and(is_v6);
+    let by_sensor = query.by.contains(&Dimension::Sensor);
+    let rows = ranked.into_iter().map(|(group, counts, sources)| {
+        let days = address_days(&watched, &group, by_sensor);
+        let is_v6 = only_v6 || group.row.family == Some(Family::V6);
+        Measured {
+            sensor: group.sensor.and_then(|place| sensors.names.get(place as usize)).cloned(),
+            row: group.row,
+            packets: counts.packets,
+            sources,
+            share: if summary.packets == 0 { 0.0 } else { counts.packets as f64 / summary.packets as f64 },
+            rate: days.filter(|_| !is_v6).map(|days| counts.v4 as f64 / days),
+        }
+    });
+    Ok(Answer { by: query.by.clone(), rows: rows.collect(), summary })
+}
+
+/// The condition of a question, class and family included.
+fn condition(query: &Query) -> Option<Filter> {
+    let class = query.class.map(|class| Filter::is(Dimension::Class, Literal::Class(class)));
+    let family = query.family.map(|family| Filter::is(Dimension::Family, Literal::Family(family)));
+    [class, family, query.filter.clone()].into_iter().flatten().reduce(Filter::and)
+}
+
+/// The dimensions that not every cube has, as a list.
+fn asked(needed: &[Dimension]) -> String {
+    let everywhere =
+        [Dimension::Time, Dimension::Sensor, Dimension::Class, Dimension::Kind, Dimension::Family];
+    let asked: Vec<&str> = Dimension::ALL
+        .into_iter()
+        .filter(|dimension| needed.contains(dimension) && !everywhere.contains(dimension))
+        .map(Dimension::as_str)
+        .collect();
+    match asked.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => asked.join(", "),
+    }
+}
+
+/// Sorts by time, then the most first, then by values; keeps the first so many of each time.
+fn order(ranked: &mut Vec<(Group, Counts, Option<u64>)>, top: Option<usize>) {
+    ranked.sort_unstable_by(|(a, more, more_sources), (b, less, less_sources)| {
+        a.row
+            .time
+            .cmp(&b.row.time)
+            .then(less_sources.cmp(more_sources))
+            .then(less.packets.cmp(&more.packets))
+            .then_with(|| a.cmp(b))
+    });
+    if let Some(top) = top {
+        let (mut time, mut taken) = (None, 0);
+        ranked.retain(|(group, ..)| {
+            if group.row.time != time {
+                (time, taken) = (group.row.time, 0);
+            }
+            taken += 1;
+            taken <= top
+        });
+    }
+}
+
+/// All of the summary that does not hang on the rows.
+fn summary(plan: &Plan<'_>, query: &Query, chosen: &Chosen) -> Result<Summary, QueryError> {
+    let spans = &chosen.spans;
+    let with_data = || spans.iter().filter(|span| span.observed_ns > 0 || span.packets > 0);
+    let mut cubes: Vec<&'static str> = Vec::new();
+    let mut cut = false;
+    for span in spans {
+        if let Some(table) = plan.table(span.cut) {
+            cut |= table.is_cut(span.cut);
+            if !cubes.contains(&table.as_str()) {
+                cubes.push(table.as_str());
+            }
+        }
+    }
+    let pending = plan.connection.query_row(
+        "SELECT count(*), sum(e.packets) FROM epoch e JOIN generation g ON g.id = e.generation \
+         WHERE e.tallies IS NOT NULL AND g.complete = 1 AND e.start_ns < ?2 AND e.end_ns > ?1",
+        [query.from, query.to].map(|second| second.saturating_mul(1_000_000_000)),
+        |row| Ok((count(row, 0)?, count(row, 1)?)),
+    )?;
+    Ok(Summary {
+        from: plan.zone.rfc3339(query.from),
+        to: plan.zone.rfc3339(query.to),
+        time_zone: plan.zone.name().to_owned(),
+        seconds: query.to.abs_diff(query.from),
+        observed_seconds: spans.iter().map(|span| u128::from(span.observed_ns)).sum::<u128>() as f64 / 1e9,
+        first: with_data().map(|span| span.start).min().map(|second| plan.zone.rfc3339(second)),
+        last: with_data().map(|span| span.end).max().map(|second| plan.zone.rfc3339(second)),
+        cubes,
+        lost: spans.iter().fold(0, |sum, span| sum.saturating_add(span.lost)),
+        unattributed: unattributed(plan, spans)?,
+        partial: chosen.partial,
+        pending_epochs: pending.0,
+        pending_packets: pending.1,
+        cut,
+        largest_only: plan.needed.contains(&Dimension::Prefix),
+        databases: databases(plan, spans)?,
+        ..Summary::default()
+    })
+}
+
+/// Packets that match or may match whose source was lost.
+fn unattributed(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<u64> {
+    let mut needed = Vec::new();
+    if let Some(filter) = &plan.filter {
+        filter.dimensions(&mut |dimension| needed.push(dimension));
+    }
+    if needed.contains(&Dimension::Prefix) {
+        // The lists of prefixes hold no such packets.
+        return Ok(0);
+    }
+    needed.push(Dimension::Region);
+    let mut plan = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..*plan };
+    if plan.table(0).is_none() {
+        // Ports with tools: there the tool tells.
+        plan.needed.pop();
+        plan.needed.push(Dimension::Tool);
+    }
+    let mut scans = Scans::new(Reads::Counts);
+    let mut sum = 0u64;
+    for span in spans.iter().filter(|span| span.lost > 0) {
+        let Some(table) = plan.table(span.cut) else { continue };
+        scans.of(&plan, table)?.run::<rusqlite::Error>(span.id, None, |cells, row, next| {
+            if cells.is_lost(table) && plan.matches(table, &cells) != Some(false) {
+                sum = sum.saturating_add(count(row, next)?);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(sum)
+}
+
+fn databases(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<Vec<Database>> {
+    let mut ids = BTreeSet::new();
+    let mut statement =
+        plan.connection.prepare_cached("SELECT database FROM span_database WHERE span = ?")?;
+    for span in spans {
+        let mut rows = statement.query([span.id])?;
+        while let Some(row) = rows.next()? {
+            ids.insert(row.get::<_, i64>(0)?);
+        }
+    }
+    let mut statement =
+        plan.connection.prepare_cached("SELECT role, type, built FROM database WHERE id = ?")?;
+    let mut databases = Vec::new();
+    for id in ids {
+        let database = statement.query_map([id], |row| {
+            let built: Option<i64> = row.get(2)?;
+            Ok(Database {
+                role: row.get(0)?,
+                name: row.get(1)?,
+                built: built.map(|second| plan.zone.rfc3339(second)),
+            })
+        })?;
+        for database in database {
+            databases.push(database?);
+        }
+    }
+    Ok(databases)
+}
