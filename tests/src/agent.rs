@@ -212,13 +212,6 @@ impl Agent {
         Finished { status, stdout: self.stdout.text(), stderr: self.stderr.text() }
     }
 
-    /// Waits until standard error says one of these, and returns the line.
-    pub fn wait_any_message(&self, wanted: &[&str]) -> String {
-        self.stderr
-            .wait(|lines| lines.iter().find(|line| wanted.iter().any(|part| line.contains(part))).cloned())
-            .unwrap_or_else(|lines| panic!("waited in vain for one of {wanted:?}; messages:\n{lines}"))
-    }
-
     /// Kills it on the spot (SIGKILL).
     ///
     /// # Panics

@@ -29,7 +29,8 @@ pub struct Station {
     pub pins: Pins,
     pub scratch: Scratch,
     pub store: PathBuf,
-    key: PathBuf,
+    /// The key of the sketches, which the first start draws.
+    pub key: PathBuf,
     /// Frames sent by [`Station::send`], each of which arrived while the program was there.
     sent: AtomicU64,
 }
@@ -83,9 +84,16 @@ impl Station {
         agent
     }
 
+    /// `teiten detach`.
+    pub fn detach_command(&self) -> Command {
+        let mut command = self.command("detach");
+        command.arg("--sketch-key").arg(&self.key);
+        command
+    }
+
     /// `teiten detach`, to its end.
     pub fn detach(&self, words: &[&str]) -> Finished {
-        let mut command = self.command("detach");
+        let mut command = self.detach_command();
         command.args(words);
         finish(command)
     }

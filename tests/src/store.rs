@@ -94,7 +94,7 @@ impl Kept {
         assert_eq!(folded("packets") + waiting("packets"), kept.packets, "packets that are folded, and not yet");
         for cube in ["total", "port_region", "port_tool", "region_asn", "region_tool"] {
             let rows = sum(&format!(
-                "SELECT coalesce(sum(packets), 0) FROM {cube} JOIN span ON span.id = span \
+                "SELECT coalesce(sum({cube}.packets), 0) FROM {cube} JOIN span ON span.id = {cube}.span \
                  WHERE level IN (0, 2)"
             ));
             if cube == "total" {

@@ -257,6 +257,9 @@ impl Tracer {
             libc::SYS_renameat => ("rename", path_at(3)),
             libc::SYS_renameat2 => ("rename", path_at(3)),
             #[cfg(target_arch = "x86_64")]
+            libc::SYS_link => ("link", path_at(1)),
+            libc::SYS_linkat => ("link", path_at(3)),
+            #[cfg(target_arch = "x86_64")]
             libc::SYS_mkdir => ("mkdir", path_at(0)),
             libc::SYS_mkdirat => ("mkdir", path_at(1)),
             #[cfg(target_arch = "x86_64")]

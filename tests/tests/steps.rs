@@ -182,7 +182,7 @@ fn a_detach() {
     Scenario {
         name: "detach",
         prepare: counted_before,
-        command: |station: &Station| station.command("detach"),
+        command: |station: &Station| station.detach_command(),
         terminate_after: None,
         after: |station: &Station, random: &mut Random| {
             if random.below(2) == 0 {
