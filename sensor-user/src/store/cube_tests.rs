@@ -438,6 +438,24 @@ fn a_day_closes_when_its_grace_is_over() {
 }
 
 #[test]
+fn a_day_waits_for_what_is_not_folded() {
+    let mut rig = Rig::new();
+    rig.keep(HOUR, HOUR + 10, &[slot(Kind::Syn, 23, 1, 1)]);
+    rig.fold();
+    // Behind midnight, but within the reach of bursts of the day before.
+    rig.keep(24 * HOUR + 60, 24 * HOUR + 70, &[slot(Kind::Syn, 23, 1, 1)]);
+    assert_eq!(rig.close(), [0i64; 0]);
+    rig.fold();
+    assert_eq!(rig.close(), [DAY, DAY + 24 * HOUR]);
+    // What cannot be folded does not keep days open.
+    rig.keep(49 * HOUR, 49 * HOUR + 10, &[slot(Kind::Syn, 23, 1, 1)]);
+    rig.keep(49 * HOUR + 10, 49 * HOUR + 20, &[slot(Kind::Syn, 23, 1, 1)]);
+    rig.connection().execute("UPDATE epoch SET tallies = x'0102' WHERE epoch = 3", []).unwrap();
+    assert_eq!(rig.fold().damaged.len(), 1);
+    assert_eq!(rig.close(), [DAY + 48 * HOUR]);
+}
+
+#[test]
 fn bounds_keep_sums_and_cut_port_region_last() {
     let mut random = Random(3);
     let limits = Limits {
