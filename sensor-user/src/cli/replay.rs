@@ -4,17 +4,20 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use sensor_common::layout::CHUNK_RECORDS;
 
 use crate::{
+    agent::{self, Recording, SharedStore, record::MINUTE_NS},
     capture::Capture,
-    cube::Cube,
+    cube::{Cube, SourceLengths},
     export::rows::{Format, Rows, Summary},
     geo::Tables,
     kernel::{
@@ -24,10 +27,11 @@ use crate::{
         testrun::{Batch, Workers},
     },
     model::{Dimension, Sensors},
+    store::{GRACE, Limits, Place, Store},
 };
 
 use super::{
-    options::{GeoArgs, MemoryArgs, SensorArgs, interval},
+    options::{GeoArgs, MemoryArgs, SensorArgs, host_name, interval},
     watch::start_log,
 };
 
@@ -71,6 +75,18 @@ pub struct ReplayArgs {
     top: Option<usize>,
     #[command(flatten)]
     memory: MemoryArgs,
+    /// Keep what is counted in this store, too, in the captures' own time; it is made if it is not there
+    ///
+    /// The same frames twice, whatever file they are in, are kept once. A file that is cut off by a
+    /// kill is not kept at all.
+    #[arg(long, env = "TEITEN_STORE", value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// Secret key of the store's sketches of sources [default: the store's name and .key]
+    #[arg(long, env = "TEITEN_SKETCH_KEY", value_name = "FILE")]
+    sketch_key: Option<PathBuf>,
+    /// Time zone in which a new store cuts days, such as Asia/Tokyo [default: the system's]
+    #[arg(long, env = "TEITEN_TIME_ZONE", value_name = "ZONE")]
+    time_zone: Option<String>,
     /// TOML file whose keys are the names of these options
     #[arg(long, env = "TEITEN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -91,6 +107,7 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let captures = args.files.iter().map(|path| Capture::open(path)).collect::<Result<Vec<_>, _>>()?;
     let sensors = args.sensors.sensors()?;
     let geo = args.geo.open()?;
+    let store = args.open_store()?;
     let sizes = args.memory.sizes()?;
     let settings = Settings {
         watched: sensors.watched(),
@@ -108,6 +125,11 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         mismatches: Vec::new(),
         sensors: &sensors,
         geo: &geo.tables(),
+        recorder: store.as_ref().map(|store| Recorder {
+            store,
+            lengths: args.sensors.lengths(),
+            recording: None,
+        }),
     };
     let workers = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
     let damaged = thread::scope(|scope| {
@@ -118,6 +140,11 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         }
         anyhow::Ok(damaged)
     })?;
+    if let Some(store) = &store {
+        agent::fold(store, &geo)?;
+        let now = Timestamp::now().as_second();
+        agent::lock(store).close_days(now - GRACE, &Limits::default())?;
+    }
     let rows = counting.cube.sorted();
     let shown =
         args.top.or((args.format == Format::Table).then_some(20)).unwrap_or(rows.len()).min(rows.len());
@@ -161,6 +188,18 @@ fn write(
     Ok(())
 }
 
+impl ReplayArgs {
+    /// The store, if one is wanted, without what a replay left that was killed.
+    fn open_store(&self) -> Result<Option<SharedStore>> {
+        let Some(path) = &self.store else { return Ok(None) };
+        let place = Place { path: path.clone(), key: self.sketch_key.clone() };
+        let mut store = Store::open(&place, self.time_zone.as_deref())?;
+        store.hold_replays()?;
+        store.discard_staged()?;
+        Ok(Some(Arc::new(Mutex::new(store))))
+    }
+}
+
 /// What was counted so far, and where it goes.
 struct Counting<'a> {
     banks: Banks,
@@ -169,6 +208,23 @@ struct Counting<'a> {
     mismatches: Vec<Mismatch>,
     sensors: &'a Sensors,
     geo: &'a Tables,
+    recorder: Option<Recorder<'a>>,
+}
+
+/// The way of captures into a store.
+struct Recorder<'a> {
+    store: &'a SharedStore,
+    lengths: SourceLengths,
+    /// The capture that is being read.
+    recording: Option<Recording>,
+}
+
+/// What frames are counted together by: starts of the interval of the rows, and of the minute that
+/// is kept; 0 where there is none. In nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Slot {
+    interval: i64,
+    minute: i64,
 }
 
 impl Counting<'_> {
@@ -181,43 +237,63 @@ impl Counting<'_> {
         every: Option<Duration>,
     ) -> Result<bool> {
         let bar = progress(capture);
-        let every = every.map(|every| i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
-        let mut time = 0;
+        let every = every.map_or(0, |every| i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
+        let minute = if self.recorder.is_some() { MINUTE_NS } else { 0 };
+        let start =
+            |time: i64, step: i64| if step == 0 { 0 } else { time.div_euclid(step).saturating_mul(step) };
+        if let Some(recorder) = &mut self.recorder {
+            let now = Timestamp::now().as_second();
+            let mut store = agent::lock(recorder.store);
+            let recording = Recording::begin(&mut store, &host_name(), recorder.lengths, self.sensors, now)?;
+            recorder.recording = Some(recording);
+        }
+        let mut slot = Slot::default();
+        let mut last = 0;
         let mut batch = Batch::default();
         while let Some(frame) = capture.next_frame()? {
-            if let Some(every) = every {
-                let start = frame.time_ns.div_euclid(every).saturating_mul(every);
-                if start != time {
-                    batch = workers.run(batch)?;
-                    self.drain(workers, time)?;
-                    time = start;
-                }
+            let next = Slot { interval: start(frame.time_ns, every), minute: start(frame.time_ns, minute) };
+            if next != slot {
+                batch = workers.run(batch)?;
+                self.drain(workers, slot, frame.time_ns)?;
+                slot = next;
             }
+            if let Some(recording) = self.recorder.as_mut().and_then(|recorder| recorder.recording.as_mut()) {
+                recording.frame(frame.time_ns, frame.bytes);
+            }
+            last = frame.time_ns;
             self.summary.frames += 1;
             batch.push(frame.bytes);
             if batch.is_full() {
                 batch = workers.run(batch)?;
                 if self.banks.is_half_full() {
-                    self.drain(workers, time)?;
+                    self.drain(workers, slot, last)?;
                 }
                 bar.set_position(capture.bytes_read());
             }
         }
         workers.run(batch)?;
-        self.drain(workers, time)?;
+        self.drain(workers, slot, last.saturating_add(1))?;
         bar.finish_and_clear();
         if let Some(damage) = capture.damage() {
             log::warn!("{damage}");
         }
+        if let Some(recorder) = &mut self.recorder
+            && let Some(recording) = recorder.recording.take()
+            && !recording.finish(&mut agent::lock(recorder.store))?
+        {
+            log::warn!("{}: the store has these frames already, none was added", capture.path().display());
+        }
         Ok(capture.damage().is_some())
     }
 
-    /// Takes out what was counted, for the interval that starts at `time`.
-    fn drain(&mut self, workers: &mut Workers, time: i64) -> Result<()> {
+    /// Takes out what was counted in a slot. `until`: time of the next frame.
+    fn drain(&mut self, workers: &mut Workers, slot: Slot, until: i64) -> Result<()> {
         let too_short = workers.finish()?;
-        let drain = self.banks.drain_at_rest();
+        let mut drain = self.banks.drain_at_rest();
+        // Frames that no test run takes.
+        drain.outcomes.runs += too_short;
+        drain.outcomes.malformed += too_short;
         let summary = &mut self.summary;
-        summary.malformed += too_short;
         summary.packets += drain.outcomes.packets;
         summary.non_ip += drain.outcomes.non_ip;
         summary.malformed += drain.outcomes.malformed;
@@ -225,8 +301,14 @@ impl Counting<'_> {
         summary.local += drain.outcomes.local;
         summary.lost += drain.lost;
         summary.uncounted += drain.uncounted;
-        self.cube.add(&drain, time, self.sensors, self.geo);
-        self.mismatches.extend(drain.mismatches);
+        self.cube.add(&drain, slot.interval, self.sensors, self.geo);
+        self.mismatches.extend_from_slice(&drain.mismatches);
+        if drain.outcomes.runs > 0
+            && let Some(recorder) = &mut self.recorder
+            && let Some(recording) = &mut recorder.recording
+        {
+            recording.keep(&mut agent::lock(recorder.store), drain, slot.minute, until)?;
+        }
         Ok(())
     }
 }

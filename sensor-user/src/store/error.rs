@@ -126,6 +126,9 @@ pub enum StoreError {
         #[source]
         source: BlobError,
     },
+    /// Another process reads captures into it.
+    #[error("another `teiten replay` writes into store {}; wait for its end", .0.display())]
+    Replaying(PathBuf),
     /// The store could not be opened again after an error.
     #[error("store {} is closed after an error, and could not be opened again", .0.display())]
     Closed(PathBuf),
@@ -215,7 +218,8 @@ impl StoreError {
             | Self::BadKey(_)
             | Self::Sequence { .. }
             | Self::Differs { .. }
-            | Self::NoGeneration { .. } => None,
+            | Self::NoGeneration { .. }
+            | Self::Replaying(_) => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Loads of the program into a kernel, captures that are read, and the sensors of both.
 
+use std::fs::{File, TryLockError};
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::{Fault, Store, StoreError, count, key, signed};
@@ -109,6 +111,22 @@ impl Store {
         })
     }
 
+    /// Keeps other processes from reading captures into this store as long as it is open.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Replaying`] if another one does.
+    pub fn hold_replays(&mut self) -> Result<(), StoreError> {
+        // Not the database itself, whose locks are SQLite's.
+        let file = File::open(&self.key_path).map_err(StoreError::file(&self.key_path, "open"))?;
+        match file.try_lock() {
+            Ok(()) => self.replays = Some(file),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Replaying(self.path.clone())),
+            Err(TryLockError::Error(error)) => return Err(StoreError::file(&self.key_path, "lock")(error)),
+        }
+        Ok(())
+    }
+
     /// Enters a capture that is about to be read, under a number that nothing else has.
     pub fn add_staged(
         &mut self,
@@ -154,7 +172,8 @@ impl Store {
         Ok(done)
     }
 
-    /// Deletes what replays left that did not come to their end. Not while one is running.
+    /// Deletes what replays left that did not come to their end: to be called behind
+    /// [`Store::hold_replays`].
     pub fn discard_staged(&mut self) -> Result<(), StoreError> {
         let staged: Vec<i64> = self.write("delete what a replay left", |connection| {
             let mut delete =

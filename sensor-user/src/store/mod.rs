@@ -41,7 +41,9 @@ mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt, fs, io,
+    fmt,
+    fs::{self, File},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -92,6 +94,10 @@ pub struct Store {
     meta: Meta,
     zone: Zone,
     key: SketchKey,
+    /// File of the key.
+    key_path: PathBuf,
+    /// Locked while this process reads captures into the store.
+    replays: Option<File>,
     /// The last epoch of each generation, by row, that this process knows to be kept.
     last: HashMap<i64, u64>,
     /// Whether the log holds transactions of which nobody knows that they are on the disk.

@@ -72,6 +72,8 @@ impl Store {
             meta,
             zone,
             key,
+            key_path,
+            replays: None,
             last,
             doubtful,
             damaged: BTreeSet::new(),

@@ -336,8 +336,8 @@ fn what_is_not_folded_yet_is_told() {
     let connection = filled(&[Event::default()], &[]);
     connection
         .execute_batch(
-            "INSERT INTO generation VALUES (1, 'a', x'00000000000000000000000000000001', 'live', 0, 32, 64, 3, 0, 1),
-             (2, 'a', x'00000000000000000000000000000002', 'replay', 0, 32, 64, 3, 0, 0)",
+            "INSERT INTO generation VALUES (1, 'a', x'00000000000000000000000000000001', 'live', 0, 32, 64, 3, 0, 0, 0, 1),
+             (2, 'a', x'00000000000000000000000000000002', 'replay', 0, 32, 64, 3, 0, 0, 0, 0)",
         )
         .unwrap();
     for (generation, epoch, hour, tallies) in [
