@@ -221,7 +221,13 @@ impl Agent {
         self.signal(libc::SIGKILL);
         let finished = self.end();
         let signal = std::os::unix::process::ExitStatusExt::signal(&finished.status);
-        assert_eq!(signal, Some(libc::SIGKILL), "it ended by itself, {}:\n{}", finished.status, finished.stderr);
+        assert_eq!(
+            signal,
+            Some(libc::SIGKILL),
+            "it ended by itself, {}:\n{}",
+            finished.status,
+            finished.stderr
+        );
         finished
     }
 

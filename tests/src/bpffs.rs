@@ -41,8 +41,9 @@ impl Pins {
         let guard = MOUNTING.lock().unwrap();
         if !is_mounted() {
             // SAFETY: strings that end in 0, and no data.
-            let mounted =
-                unsafe { libc::mount(c"bpf".as_ptr(), c"/sys/fs/bpf".as_ptr(), c"bpf".as_ptr(), 0, std::ptr::null()) };
+            let mounted = unsafe {
+                libc::mount(c"bpf".as_ptr(), c"/sys/fs/bpf".as_ptr(), c"bpf".as_ptr(), 0, std::ptr::null())
+            };
             assert_eq!(mounted, 0, "mounting {BPFFS}: {}", io::Error::last_os_error());
         }
         drop(guard);

@@ -77,8 +77,7 @@ impl Flood {
         let sources = (((1u64 << pace.source_bits) - 1) << 8) as u32 as i32;
         let program = bpf::load(bpf::XDP, &sender(sources)).unwrap();
         let native = 1 << 2;
-        let attached =
-            veth.outer.enter(|| bpf::attach(program.as_fd(), outer, bpf::AT_XDP, native)).unwrap();
+        let attached = veth.outer.enter(|| bpf::attach(program.as_fd(), outer, bpf::AT_XDP, native)).unwrap();
         let frame = padded(Ipv4::new([11, 0, 0, 0], [192, 0, 2, 1]).tcp(Tcp::syn(40000, 23)).frame(), 60);
         let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let namespace: Netns = veth.outer.hold();

@@ -141,7 +141,8 @@ impl Station {
     /// If they do not arrive.
     pub fn send(&self, frames: u64) {
         let before = self.received();
-        let frame = |last: u64| Ipv4::new([12, 0, 0, last as u8], [192, 0, 2, 1]).tcp(Tcp::syn(40000, 22)).frame();
+        let frame =
+            |last: u64| Ipv4::new([12, 0, 0, last as u8], [192, 0, 2, 1]).tcp(Tcp::syn(40000, 22)).frame();
         Socket::sender(&self.pair.outer, "out0").send((0..frames).map(frame));
         wait_for("what was sent", || (self.received() >= before + frames).then_some(()));
         self.sent.fetch_add(frames, Ordering::Relaxed);

@@ -91,7 +91,11 @@ impl Kept {
         let folded =
             |what: &str| sum(&format!("SELECT coalesce(sum({what}), 0) FROM span WHERE level IN (0, 2)"));
         assert_eq!(folded("frames") + waiting("frames"), kept.frames, "frames that are folded, and not yet");
-        assert_eq!(folded("packets") + waiting("packets"), kept.packets, "packets that are folded, and not yet");
+        assert_eq!(
+            folded("packets") + waiting("packets"),
+            kept.packets,
+            "packets that are folded, and not yet"
+        );
         for cube in ["total", "port_region", "port_tool", "region_asn", "region_tool"] {
             let rows = sum(&format!(
                 "SELECT coalesce(sum({cube}.packets), 0) FROM {cube} JOIN span ON span.id = {cube}.span \

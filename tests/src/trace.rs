@@ -103,9 +103,11 @@ pub fn run<F: FnOnce(&Point) + Send>(mut command: Command, plan: Plan<F>) -> Tra
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: one system call, which touches no memory of the parent.
     unsafe {
-        command.pre_exec(|| match libc::ptrace(libc::PTRACE_TRACEME, 0, ptr::null_mut::<u8>(), ptr::null_mut::<u8>()) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        command.pre_exec(|| {
+            match libc::ptrace(libc::PTRACE_TRACEME, 0, ptr::null_mut::<u8>(), ptr::null_mut::<u8>()) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
         })
     };
     // Only the thread that starts a process may trace it, and it must wait for nobody else.
@@ -123,7 +125,8 @@ pub fn run<F: FnOnce(&Point) + Send>(mut command: Command, plan: Plan<F>) -> Tra
             let stderr = read(Box::new(child.stderr.take().expect("a pipe")));
             let pid = child.id() as i32;
             // Whatever happens here, the process ends with this thread (PTRACE_O_EXITKILL).
-            let mut tracer = Tracer { pid, calls: HashMap::new(), points: Vec::new(), writes: 0, killed: false };
+            let mut tracer =
+                Tracer { pid, calls: HashMap::new(), points: Vec::new(), writes: 0, killed: false };
             let status = tracer.follow(plan);
             let join = |reader: thread::JoinHandle<String>| reader.join().expect("nothing panics there");
             let (stdout, stderr) = (join(stdout), join(stderr));
@@ -152,8 +155,9 @@ impl Tracer {
         loop {
             let mut status = 0;
             // SAFETY: a place for the status. Children of other threads are theirs to wait for.
-            let tid =
-                unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG) };
+            let tid = unsafe {
+                libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG)
+            };
             if tid == 0 {
                 if start.elapsed() > DEADLINE {
                     // SAFETY: our own child, which nobody has waited for yet.
@@ -244,7 +248,8 @@ impl Tracer {
     /// The call that a thread is about to make, if it matters.
     fn point(&mut self, tid: i32, [number, arguments @ ..]: &[u64; 8]) -> Option<Point> {
         let path_at = |argument: usize| self.text(tid, arguments[argument]);
-        let file = |argument: usize| fs::read_link(format!("/proc/{tid}/fd/{}", arguments[argument] as i32)).ok();
+        let file =
+            |argument: usize| fs::read_link(format!("/proc/{tid}/fd/{}", arguments[argument] as i32)).ok();
         // Pipes, sockets and the like are nobody's memory.
         let regular = |argument: usize| file(argument).filter(|path| path.is_absolute() && path.is_file());
         let (call, path) = match *number as i64 {
@@ -339,7 +344,8 @@ mod tests {
         for (at, left) in left.into_iter().enumerate() {
             let scratch = Scratch::new();
             let mut seen = Vec::new();
-            let plan = Plan { kill_at: Some(at), terminate_after: None, before: |_: &Point| seen = names(&scratch) };
+            let plan =
+                Plan { kill_at: Some(at), terminate_after: None, before: |_: &Point| seen = names(&scratch) };
             let traced = run(shell(&scratch), plan);
             assert!(traced.killed, "{traced:?}");
             assert_eq!(traced.points, through.points[..=at], "{}", traced.last());

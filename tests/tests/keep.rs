@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aya::{programs::loaded_programs, sys::{Stats, enable_stats}};
+use aya::{
+    programs::loaded_programs,
+    sys::{Stats, enable_stats},
+};
 use rusqlite::Connection;
 use teiten_tests::{
     agent::Agent,
@@ -191,7 +194,11 @@ fn a_detach_under_a_flood() {
         let held = program().expect("the program").fd().unwrap();
         let flood = Flood::start(&station.pair, Pace { pause: Duration::from_millis(1), ..Pace::STEADY });
         thread::sleep(milliseconds(300));
-        if round % 2 == 0 { drop(agent.kill()) } else { drop(agent.terminate().good()) }
+        if round % 2 == 0 {
+            drop(agent.kill())
+        } else {
+            drop(agent.terminate().good())
+        }
         thread::sleep(milliseconds(100));
         station.detach(&[]).good();
         station.assert_gone();
@@ -225,7 +232,11 @@ fn upgrades_under_a_flood() {
     for (round, words) in CONFIGURATIONS.iter().cycle().skip(1).take(6).enumerate() {
         let agent = station.run(words);
         assert!(station.attached());
-        if round % 2 == 0 { drop(agent.terminate().good()) } else { drop(agent.kill()) }
+        if round % 2 == 0 {
+            drop(agent.terminate().good())
+        } else {
+            drop(agent.kill())
+        }
         // The generation before is drained and gone.
         assert_eq!(station.pins.generations().len(), 1, "{:?}", station.pins.entries());
     }
@@ -430,7 +441,10 @@ fn a_power_cut_at_any_moment() {
     let copied = store::files(&copies.path("copy.db"));
     let (start, mut good, mut begun_anew, mut cut) = (Instant::now(), 0, 0, 0);
     while good < COPIES {
-        assert!(start.elapsed() < Duration::from_secs(90), "only {good} copies, {begun_anew} logs begun anew");
+        assert!(
+            start.elapsed() < Duration::from_secs(90),
+            "only {good} copies, {begun_anew} logs begun anew"
+        );
         thread::sleep(milliseconds(random.below(120)));
         if good % 10 == 9 {
             agent.kill();

@@ -219,8 +219,10 @@ fn a_capture_into_a_store() {
     const FRAMES: u64 = 3_000;
     let command = |station: &Station| {
         // Two and a half hours of frames, more than one a second apart.
-        let frame = |number: u64| Ipv4::new([13, 0, 0, number as u8], [192, 0, 2, 1]).tcp(Tcp::syn(1, 23)).frame();
-        let frames: Vec<_> = (0..FRAMES).map(|n| (1_717_200_000_000_000_000 + n * 3_000_000_000, frame(n))).collect();
+        let frame =
+            |number: u64| Ipv4::new([13, 0, 0, number as u8], [192, 0, 2, 1]).tcp(Tcp::syn(1, 23)).frame();
+        let frames: Vec<_> =
+            (0..FRAMES).map(|n| (1_717_200_000_000_000_000 + n * 3_000_000_000, frame(n))).collect();
         let file = pcap(ETHERNET, frames.iter().map(|(time, frame)| (*time, frame.as_slice())));
         let capture = station.scratch.write("capture.pcap", file);
         let mut command = teiten_tests::agent::teiten(&station.pair.inner);
