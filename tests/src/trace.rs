@@ -113,6 +113,7 @@ pub fn run<F: FnOnce(&Point) + Send>(mut command: Command, plan: Plan<F>) -> Tra
     // Only the thread that starts a process may trace it, and it must wait for nobody else.
     thread::scope(|scope| {
         let tracer = scope.spawn(move || {
+            #[expect(clippy::zombie_processes, reason = "`follow` waits for it")]
             let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
             let read = |mut from: Box<dyn Read + Send>| {
                 thread::spawn(move || {
@@ -211,7 +212,7 @@ impl Tracer {
                     | libc::PTRACE_O_TRACEEXEC
                     | libc::PTRACE_O_EXITKILL;
                 self.ptrace(libc::PTRACE_SETOPTIONS, tid, options as usize);
-            } else if status >> 16 == 0 && !(signal == libc::SIGSTOP && !self.calls.contains_key(&tid)) {
+            } else if status >> 16 == 0 && (signal != libc::SIGSTOP || self.calls.contains_key(&tid)) {
                 // A signal of its own. Not the stop with which a new thread begins.
                 deliver = signal;
             }

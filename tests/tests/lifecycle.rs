@@ -219,10 +219,10 @@ fn an_older_copy_of_the_store() {
     assert_eq!(station.query("class")["summary"]["packets"], 17);
 }
 
-/// The last committed epoch is missing in a copy that is one epoch old: that is indistinguishable from a kill
-/// between flip and commit by the numbers alone only if the bank still holds it, and then nothing is lost.
+/// A copy that is a single epoch older has the numbers of a store whose agent was killed between flip and
+/// commit; but the bank that would hold the epoch is empty by now.
 #[test]
-fn a_copy_that_is_hardly_older() {
+fn a_copy_that_is_one_epoch_older() {
     if !root() {
         return;
     }
@@ -231,13 +231,24 @@ fn a_copy_that_is_hardly_older() {
     station.send(5);
     agent.terminate().good();
     let copied = copy(&station, "backup.db");
-    for _ in 0..3 {
-        station.run(&[]).terminate().good();
-    }
+    let epochs = station.kept().epochs();
+    // One drain, at the end.
+    let mut command = station.command("run");
+    command.args(["--iface=in0", "--interval=24h", "--format=jsonl", "--sketch-key"]).arg(&station.key);
+    command.env("TEITEN_SPILL_MEMORY", "1M").env("TEITEN_SENSOR", "west=192.0.2.0/24");
+    let agent = Agent::start(command);
+    wait_for("the agent to take over", || {
+        (station.status().0["agent"]["pid"] == agent.pid()).then(|| thread::sleep(Duration::from_millis(300)))
+    });
+    station.send(10);
+    agent.terminate().good();
+    assert_eq!((station.kept().epochs(), station.kept().frames), (epochs + 1, 15));
     station.send(4);
     put_back(&station, &copied);
-    let finished = finish(station.run_command([""; 0]));
-    refused(&finished, &["--restored"]);
+
+    refused(&finish(station.run_command([""; 0])), &["--restored"]);
+    refused(&station.detach(&[]), &["--restored"]);
+    assert_eq!((station.kept().epochs(), station.kept().frames), (epochs, 5), "nothing is changed");
     station.detach(&["--restored"]).good();
     assert_eq!(Kept::of_restored(&station.store).frames, 9);
 }
