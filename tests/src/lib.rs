@@ -4,6 +4,7 @@
 //! - [`rules`]: the accounting rules as a table of frames and what must become of them;
 //! - [`host`]: the classifier on the host, as a reference;
 //! - [`random`]: pseudo-random numbers that are the same in every run;
+//! - [`mounts`]: file systems of a test's own;
 //! - [`netns`]: network namespaces with veth pairs, gone when they are dropped;
 //! - [`send`]: frames out of, and into, packet sockets;
 //! - [`bpf`]: small BPF programs of a test's own;
@@ -26,6 +27,7 @@ pub mod capture;
 pub mod frames;
 pub mod host;
 pub mod mmdb;
+pub mod mounts;
 pub mod netns;
 pub mod random;
 pub mod rules;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Fault, Store, StoreError, blob, count, generation::last_epoch, signed};
+use super::{Fault, Reader, Store, StoreError, blob, count, generation::last_epoch, signed};
 use crate::kernel::Drain;
 
 /// What was drained from the kernel in one epoch, ready to be kept.
@@ -216,22 +216,33 @@ impl Store {
 
     /// What is kept and not folded yet, but for replays that are still being read.
     pub fn pending(&self) -> Result<Pending, StoreError> {
-        self.read("look for what is not folded", |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT count(*), coalesce(sum(e.packets), 0), min(e.start_ns)
-                 FROM epoch e JOIN generation g ON g.id = e.generation
-                 WHERE e.tallies IS NOT NULL AND g.complete = 1",
-            )?;
-            let pending = statement.query_row([], |row| {
-                Ok(Pending {
-                    epochs: count(row, 0)?.unwrap_or(0),
-                    packets: count(row, 1)?.unwrap_or(0),
-                    oldest_ns: count(row, 2)?,
-                })
-            })?;
-            Ok(pending)
-        })
+        self.read(PENDING, pending)
     }
+}
+
+impl Reader {
+    /// What is kept and not folded yet, but for replays that are still being read.
+    pub fn pending(&self) -> Result<Pending, StoreError> {
+        self.read(PENDING, pending)
+    }
+}
+
+const PENDING: &str = "look for what is not folded";
+
+fn pending(connection: &Connection) -> Result<Pending, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*), coalesce(sum(e.packets), 0), min(e.start_ns)
+         FROM epoch e JOIN generation g ON g.id = e.generation
+         WHERE e.tallies IS NOT NULL AND g.complete = 1",
+    )?;
+    let pending = statement.query_row([], |row| {
+        Ok(Pending {
+            epochs: count(row, 0)?.unwrap_or(0),
+            packets: count(row, 1)?.unwrap_or(0),
+            oldest_ns: count(row, 2)?,
+        })
+    })?;
+    Ok(pending)
 }
 
 fn exists(connection: &Connection, generation: i64) -> rusqlite::Result<bool> {

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use super::BlobError;
+use super::{BlobError, open};
 use crate::model::ZoneError;
 
 /// An error of the store. Messages name the file, and say what to do where something can be done.
@@ -214,7 +214,13 @@ impl StoreError {
         connection: Option<&Connection>,
         source: rusqlite::Error,
     ) -> Self {
-        let trouble = of_sqlite(&source, connection.map_or(0, system_error));
+        let trouble = match of_sqlite(&source, connection.map_or(0, system_error)) {
+            // It is the log that is not there, and cannot be made.
+            Some(Trouble::Gone) if path.exists() && !open::may_write(path.parent().unwrap_or(path)) => {
+                Some(Trouble::ReadOnly)
+            }
+            trouble => trouble,
+        };
         Self::Sqlite { path: path.to_owned(), action, trouble, source }
     }
 

@@ -9,6 +9,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use super::StoreError;
@@ -38,7 +39,9 @@ fn parse(text: &[u8]) -> Option<[u8; 16]> {
 pub(super) fn make(path: &Path) -> Result<[u8; 16], StoreError> {
     make_parent(path)?;
     let key: [u8; 16] = random()?;
-    let new = beside(path, &format!(".new-{}", process::id()));
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let new = beside(path, &format!(".new-{}-{number}", process::id()));
     let write = || -> io::Result<()> {
         let _ = fs::remove_file(&new);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;

@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ffi::CString,
     fs::{self, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{self, Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -140,6 +141,13 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         Err(error) => Err(StoreError::file(path, "make")(error)),
         Ok(_) => key::sync_parent(path),
     }
+}
+
+/// Whether this process may make files in a directory.
+pub(super) fn may_write(directory: &Path) -> bool {
+    let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the path is a string that ends with a zero and outlives the call.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
 }
 
 /// The log beside a store.

@@ -1,7 +1,6 @@
 //! The store, for those who only ask.
 
 use std::{
-    ffi::CString,
     fmt::Write,
     io,
     os::unix::ffi::OsStrExt,
@@ -11,7 +10,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
-    Meta, StoreError, Trouble, open,
+    Fault, Meta, StoreError, Trouble, open,
     schema::{self, VERSION},
 };
 use crate::model::Zone;
@@ -51,7 +50,7 @@ impl Reader {
         match Self::of(&path, &path, flags) {
             Err(error)
                 if matches!(error.trouble(), Some(Trouble::Gone | Trouble::ReadOnly | Trouble::Io))
-                    && !may_write(path.parent().unwrap_or(&path)) =>
+                    && !open::may_write(path.parent().unwrap_or(&path)) =>
             {
                 if open::has_log(&path)? {
                     let wal = open::log_of(&path);
@@ -96,17 +95,21 @@ impl Reader {
         &self.path
     }
 
-    /// The connection. Statements see one state of the store together within a transaction only.
+    /// Reads something; `action` completes "cannot …". Statements see one state of the store
+    /// together within a transaction only.
+    pub(in crate::store) fn read<T>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection();
+        work(connection).map_err(|fault| fault.into_error(&self.path, action, connection))
+    }
+
+    /// The connection, which writes nothing.
     pub(in crate::store) fn connection(&self) -> &Connection {
         &self.connection
     }
-}
-
-/// Whether this process may make files in a directory.
-fn may_write(directory: &Path) -> bool {
-    let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return false };
-    // SAFETY: the path is a string that ends with a zero and outlives the call.
-    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
 }
 
 /// The name by which SQLite takes a file for one that nobody changes.

@@ -79,7 +79,8 @@ const MINUTE: u64 = 60_000_000_000;
 /// Another number for each number, without a pattern.
 fn mix(number: u64) -> u64 {
     let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed ^ mixed >> 27
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
 }
 
 /// A drain of a minute, with so many tallies.
@@ -124,7 +125,9 @@ fn a_new_store_is_the_owners_only_and_says_what_it_is() {
     let scratch = Scratch::new();
     let place = Place::new(scratch.0.join("new/deep/store.db"));
     let store = Store::open(&place, Some("Asia/Kolkata")).unwrap();
-    assert_eq!(mode(store.path()), 0o600);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&key::beside(store.path(), suffix)), 0o600, "{suffix}");
+    }
     assert_eq!(mode(&place.key()), 0o600);
     assert_eq!(mode(store.path().parent().unwrap()), 0o700);
     assert_eq!(store.zone().name(), "Asia/Kolkata");
@@ -169,6 +172,28 @@ fn a_store_whose_making_was_cut_off_is_completed() {
     assert!(matches!(Reader::open(&place.path), Err(StoreError::Missing(_))));
     let mut store = scratch.store();
     generation(&mut store, 1);
+}
+
+#[test]
+fn a_store_that_several_make_at_once_is_one() {
+    for _ in 0..5 {
+        let scratch = Scratch::new();
+        let opened: Vec<_> = thread::scope(|scope| {
+            let makers: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| Store::open(&scratch.place(), None))).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        let store = Store::open(&scratch.place(), None).unwrap();
+        assert_eq!(one::<String>(store.connection().unwrap(), "PRAGMA integrity_check"), "ok");
+        for maker in opened {
+            match maker {
+                Ok(one) => {
+                    assert_eq!((one.id(), one.key().fingerprint()), (store.id(), store.key().fingerprint()))
+                }
+                Err(error) => assert_eq!(error.trouble(), Some(Trouble::Locked), "{}", text(&error)),
+            }
+        }
+    }
 }
 
 #[test]
@@ -775,4 +800,113 @@ fn a_log_that_is_cut_or_changed_loses_its_end_and_nothing_else() {
         let found = contiguous(&path);
         assert!(found >= whole_before, "round {round}, byte {at}: {found} of {whole_before}");
     }
+}
+
+/// A store of version 1 as version 1 made it, compressed, and the text of its key.
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/store-v1.db.gz");
+const FIXTURE_KEY: &str = "000102030405060708090a0b0c0d0e0f\n";
+
+/// The rows of a store by table, but for the store's own description.
+fn rows_by_table(connection: &Connection) -> Vec<(String, i64)> {
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta' ORDER BY name";
+    let mut tables = connection.prepare(tables).unwrap();
+    let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    names.map(|name| (name.clone(), one(connection, &format!("SELECT count(*) FROM {name}")))).collect()
+}
+
+/// Makes the fixture, with the program of version 1 only:
+/// `cargo test -p sensor-user --lib store::tests::make_fixture -- --ignored`
+#[test]
+#[ignore = "writes tests/fixtures/store-v1.db.gz"]
+fn make_fixture() {
+    assert_eq!(schema::VERSION, 1, "a fixture is made by the program of its version");
+    let scratch = Scratch::new();
+    fs::write(scratch.place().key(), FIXTURE_KEY).unwrap();
+    let mut store = scratch.store();
+    let sensors = [
+        "a=192.0.2.0/24,2001:db8::/32;role=honeypot;group=domestic;alias=S1;filtered=445/tcp",
+        "b=198.51.100.0/24",
+    ];
+    let sensors = Sensors::new(sensors.iter().map(|sensor| sensor.parse().unwrap()).collect()).unwrap();
+    let new = NewGeneration {
+        generation: [1; 16],
+        host: "host",
+        origin: Origin::Live,
+        created: 1_717_200_000,
+        lengths: LENGTHS,
+        sensors: &sensors,
+    };
+    let row = store.add_generation(&new).unwrap().id;
+    let nics = |received| vec![Nic { name: "eth0".to_owned(), received, dropped: 1 }];
+    for number in 1..=3 {
+        let notes = Notes { observed: true, restarted: number == 1, nics: nics(100 * number) };
+        store.commit(&Epoch::new(row, &drain(number, 5), notes)).unwrap();
+    }
+    let mut sketch = Sketch::new(Scope::new(store.key(), Family::V4, 32));
+    (0..100).for_each(|source| sketch.insert(store.key().hash(source)));
+    let rows = "
+        UPDATE meta SET store = x'00112233445566778899aabbccddeeff', created = 1717200000;
+        UPDATE epoch SET tallies = NULL WHERE epoch = 1;
+        INSERT INTO span (id, level, start, seconds, frames, packets) VALUES (1, 0, 1717200000, 3600, 5, 5);
+        INSERT INTO span_sensor VALUES (1, 1, 60000000000, 5);
+        INSERT INTO database VALUES (1, 'country', 'GeoLite2-Country', 1717000000);
+        INSERT INTO span_database VALUES (1, 1);
+        INSERT INTO total VALUES (1, 0, 0, 4, 1, 5, ?1);
+        INSERT INTO port_region VALUES (1, 0, 0, 23, 'JP', 4, 1, 5, ?1);
+        INSERT INTO port_tool VALUES (1, 0, 0, 23, 1, 4, 1, 5, ?1);
+        INSERT INTO region_asn VALUES (1, 0, 0, 'JP', 64500, 4, 1, 5, ?1);
+        INSERT INTO region_tool VALUES (1, 0, 0, 'JP', 1, 4, 1, 5, ?1);
+        INSERT INTO port_prefix VALUES (1, 0, 0, 23, 12989284, 4, 1, 5, ?1);
+        INSERT INTO survey VALUES (1, 12989284, 4, 100, 500, ?1);
+        INSERT INTO victim VALUES (1, 3325256705, 4, 80, 4, 500, 10, 1717200000, 1717200540, 90, 1);
+        INSERT INTO open_prefix VALUES (1717167600, 0, 0, 23, 12989284, 4, 1, 5, ?1);
+        INSERT INTO open_backscatter VALUES (1717200000, 3325256705, 4, 80, 4, 5);";
+    for row in rows.split(';').filter(|row| !row.trim().is_empty()) {
+        let bytes = sketch.to_bytes();
+        let parameters: &[&dyn rusqlite::ToSql] = if row.contains("?1") { &[&bytes] } else { &[] };
+        store.connection().unwrap().execute(row, parameters).unwrap();
+    }
+    let empty: Vec<_> = rows_by_table(store.connection().unwrap());
+    assert!(empty.iter().all(|(_, rows)| *rows > 0), "{empty:?}");
+    drop(store);
+    let file = fs::File::create(FIXTURE).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+    io::Write::write_all(&mut gzip, &fs::read(scratch.place().path).unwrap()).unwrap();
+    gzip.finish().unwrap();
+}
+
+#[test]
+fn a_store_of_version_1_is_brought_up_to_date() {
+    let scratch = Scratch::new();
+    let place = scratch.place();
+    let mut database = Vec::new();
+    let mut gzip = flate2::read::GzDecoder::new(fs::File::open(FIXTURE).unwrap());
+    io::Read::read_to_end(&mut gzip, &mut database).unwrap();
+    fs::write(&place.path, &database).unwrap();
+    fs::write(place.key(), FIXTURE_KEY).unwrap();
+    let old = Connection::open(&place.path).unwrap();
+    assert_eq!(one::<i64>(&old, "PRAGMA user_version"), 1);
+    let before = rows_by_table(&old);
+    assert!(before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
+    drop(old);
+
+    let mut store = Store::open(&place, Some("Asia/Tokyo")).unwrap();
+    assert_eq!(store.id(), 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes());
+    assert_eq!(store.meta().created, 1_717_200_000);
+    let connection = store.connection().unwrap();
+    assert_eq!(one::<i64>(connection, "PRAGMA user_version"), schema::VERSION);
+    assert_eq!(one::<String>(connection, "PRAGMA integrity_check"), "ok");
+    let after = rows_by_table(connection);
+    for table in &before {
+        assert!(after.contains(table), "{table:?} became {after:?}");
+    }
+    let oldest_ns = Some(drain(2, 0).span.start_ns);
+    assert_eq!(store.pending().unwrap(), Pending { epochs: 2, packets: 10, oldest_ns });
+    let blob: Vec<u8> = one(connection, "SELECT tallies FROM epoch WHERE epoch = 3");
+    assert_eq!(blob::decode(&blob).unwrap().tallies.len(), 5);
+    assert_eq!(one::<f64>(connection, "SELECT round(hll_count(sources)) FROM total"), 100.0);
+    let row = store.generation([1; 16]).unwrap().unwrap();
+    store.commit(&epoch(row.id, 4)).unwrap();
+    drop(store);
+    assert_eq!(Reader::open(&place.path).unwrap().pending().unwrap().epochs, 3);
 }
