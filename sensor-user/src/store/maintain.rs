@@ -322,16 +322,19 @@ fn parts(connection: &Connection, spans: Vec<i64>) -> Result<(Vec<Part>, bool), 
     Ok((parts, is_mixed))
 }
 
+/// A row with its packets and the bytes of its sketch.
+type Counted = (Row, u64, Option<Vec<u8>>);
+
 /// A part's rows of a cube, in the order of the index.
 struct Stream<'s> {
     rows: Rows<'s>,
     fits: [bool; 2],
-    head: Option<(Row, u64, Option<Vec<u8>>)>,
+    head: Option<Counted>,
 }
 
 impl Stream<'_> {
     /// Takes the first row, and reads the next.
-    fn next(&mut self, table: &Table) -> Result<Option<(Row, u64, Option<Vec<u8>>)>, Fault> {
+    fn next(&mut self, table: &Table) -> Result<Option<Counted>, Fault> {
         let next = match self.rows.next()? {
             Some(found) => {
                 let (row, packets, sources) = table.read(found)?;
@@ -363,8 +366,8 @@ fn roll_up(connection: &Connection, cube: Kept, parts: &[Part], day: i64) -> Res
         stream.next(&table)?;
     }
     let mut upsert = connection.prepare_cached(&table.upsert())?;
-    let mut done: Vec<(Row, u64, Option<Vec<u8>>)> = Vec::with_capacity(ROWS_HELD);
-    let mut write = |done: &mut Vec<(Row, u64, Option<Vec<u8>>)>| -> rusqlite::Result<()> {
+    let mut done: Vec<Counted> = Vec::with_capacity(ROWS_HELD);
+    let mut write = |done: &mut Vec<Counted>| -> rusqlite::Result<()> {
         for (row, packets, sources) in done.drain(..) {
             table.put(&mut upsert, day, &row, packets, sources.as_deref())?;
         }
