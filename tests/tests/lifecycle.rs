@@ -2,7 +2,12 @@
 //! restored or swapped, `status`, `detach`, the demo, captures.
 
 use std::{
-    collections::BTreeSet, fs, io, os::unix::process::CommandExt, path::PathBuf, thread, time::Duration,
+    collections::BTreeSet,
+    fs, io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -161,7 +166,7 @@ fn copy(station: &Station, to: &str) -> PathBuf {
 }
 
 /// Puts a copy in a store's place.
-fn put_back(station: &Station, copied: &PathBuf) {
+fn put_back(station: &Station, copied: &Path) {
     for (suffix, file) in store::files(&station.store) {
         let _ = fs::remove_file(&file);
         let from = &store::files(copied)[suffix];
@@ -246,7 +251,13 @@ fn a_copy_that_is_one_epoch_older() {
     station.send(4);
     put_back(&station, &copied);
 
-    refused(&finish(station.run_command([""; 0])), &["--restored"]);
+    // An agent that is not refused goes on running.
+    let agent = station.start(&[]);
+    thread::sleep(Duration::from_secs(2));
+    agent.signal(libc::SIGTERM);
+    let finished = agent.end();
+    assert_eq!(finished.status.code(), Some(1), "ten frames are gone unseen: {:?}", station.kept());
+    refused(&finished, &["--restored"]);
     refused(&station.detach(&[]), &["--restored"]);
     assert_eq!((station.kept().epochs(), station.kept().frames), (epochs, 5), "nothing is changed");
     station.detach(&["--restored"]).good();

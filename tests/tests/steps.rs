@@ -171,7 +171,7 @@ fn an_upgrade() {
         terminate_after: Some(2),
         // The same once more, back to what was before, or something else.
         after: |station: &Station, random: &mut Random| {
-            goes_on(station, random.pick(&[&["--spill-memory=2M"], &[][..], &["--v4-prefix=24"]]));
+            goes_on(station, random.pick::<&[&str]>(&[&["--spill-memory=2M"], &[], &["--v4-prefix=24"]]));
         },
     }
     .test();
