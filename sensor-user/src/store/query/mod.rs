@@ -657,8 +657,10 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     summary.packets = in_rows.saturating_add(other);
     summary.rows = groups.len() as u64;
 
-    // Of all; where there are no rows to tell apart this may be another, smaller cube.
-    let all = Plan { by: &[], needed: of_filter, step: None, filter: plan.filter.clone(), ..plan };
+    // Of all. Where there are no rows to tell apart this may be another, smaller cube, but not one that
+    // knows of prefixes beyond the largest.
+    let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter };
+    let all = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..plan };
     let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
     summary.sources = total.first().and_then(Union::estimate);
     summary.sources_missing = trouble;
