@@ -157,7 +157,7 @@ fn counting_goes_on_without_an_agent_and_nothing_is_lost() {
             let [link] = pinned.links() else { panic!("{:?}", pinned.links()) };
             assert_eq!((link.alive, link.interface.as_deref()), (true, Some("in0")));
             assert_eq!(link.program, pinned.program.id());
-            let quiet = resume(header.epoch, last).unwrap();
+            let quiet = resume(header.epoch, header.released, last).unwrap();
             pinned.banks.resume(quiet, 0);
             let mut drain = || {
                 let drain = pinned.banks.drain().unwrap();
@@ -199,7 +199,7 @@ fn counting_goes_on_without_an_agent_and_nothing_is_lost() {
     pinned.program.take_log().unwrap().flush();
     assert!(pinned.program.take_notices().unwrap().next().is_none());
     let header = pinned.banks.header();
-    pinned.banks.resume(resume(header.epoch, last).unwrap(), 0);
+    pinned.banks.resume(resume(header.epoch, header.released, last).unwrap(), 0);
     assert!(matches!(pair.inner.xdp("in0"), Some(xdp) if xdp.program == u64::from(pinned.program.id())));
     pinned.unlink(interface(&pair).index).unwrap();
     assert_eq!(pair.inner.xdp("in0"), None);
@@ -236,7 +236,9 @@ fn an_agent_that_is_to_be_killed() {
     let pins = Pins::lock(directory).unwrap();
     let mut pinned = pins.generations().unwrap().remove(0);
     let last = kept(&store).last().map(|(epoch, _)| *epoch);
-    pinned.banks.resume(resume(pinned.banks.header().epoch, last).unwrap(), 0);
+    pinned
+        .banks
+        .resume(resume(pinned.banks.header().epoch, pinned.banks.header().released, last).unwrap(), 0);
     let mut file = File::options().append(true).open(&store).unwrap();
     loop {
         let drain = pinned.banks.drain().unwrap();
@@ -286,7 +288,9 @@ fn killed_agents_lose_nothing_and_keep_nothing_twice() {
             agent.wait().unwrap();
             let seen = look(&directory.0).unwrap().generations.remove(0).unwrap();
             let last = kept(&store).last().map(|(epoch, _)| *epoch);
-            quiet[usize::from(resume(seen.header.epoch, last).unwrap() == Quiet::Zero)] += 1;
+            quiet[usize::from(
+                resume(seen.header.epoch, seen.header.released, last).unwrap() == Quiet::Zero,
+            )] += 1;
         }
     });
     let (pins, mut pinned) = directory.adopt();
@@ -294,7 +298,11 @@ fn killed_agents_lose_nothing_and_keep_nothing_twice() {
     fs::remove_file(&store).unwrap();
     pinned.unlink(index).unwrap();
     pinned.banks.grace().unwrap();
-    pinned.banks.resume(resume(pinned.banks.header().epoch, Some(kept.len() as u64 - 1)).unwrap(), 0);
+    pinned.banks.resume(
+        resume(pinned.banks.header().epoch, pinned.banks.header().released, Some(kept.len() as u64 - 1))
+            .unwrap(),
+        0,
+    );
     for _ in 0..2 {
         let drain = pinned.banks.take().unwrap();
         assert_eq!(drain.mismatches, []);
@@ -682,14 +690,14 @@ fn frames_without_counters_are_told_once() {
     let mut pinned = pins.generations().unwrap().remove(0);
     let header = pinned.banks.header();
     assert_eq!((header.epoch, header.uncounted), (2, 5));
-    let quiet = resume(header.epoch, Some(0)).unwrap();
+    let quiet = resume(header.epoch, header.released, Some(0)).unwrap();
     assert_eq!(quiet, Quiet::Drain(1));
     pinned.banks.resume(quiet, 3);
     let drain = pinned.banks.take().unwrap();
     assert_eq!((drain.epoch, drain.uncounted), (1, 2));
     drop(pinned);
     let mut pinned = pins.generations().unwrap().remove(0);
-    pinned.banks.resume(resume(2, Some(1)).unwrap(), 5);
+    pinned.banks.resume(resume(2, 2, Some(1)).unwrap(), 5);
     more(1);
     assert_eq!(pinned.banks.take().unwrap().uncounted, 1);
     assert_eq!(pinned.banks.take().unwrap().uncounted, 0);

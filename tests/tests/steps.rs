@@ -177,6 +177,19 @@ fn an_upgrade() {
     .test();
 }
 
+/// Back to what counted before, whatever was killed of the way to something else.
+#[test]
+fn an_upgrade_that_is_taken_back() {
+    Scenario {
+        name: "upgrade and back",
+        prepare: counted_before,
+        command: |station: &Station| station.run_command(["--spill-memory=2M"]),
+        terminate_after: Some(1),
+        after: |station: &Station, _: &mut Random| goes_on(station, &[]),
+    }
+    .test();
+}
+
 #[test]
 fn a_detach() {
     Scenario {

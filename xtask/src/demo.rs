@@ -7,9 +7,6 @@ use anyhow::{Context as _, Result};
 
 use crate::{paths::Paths, run};
 
-/// Where the demo's program is pinned: beside that of a sensor, never in its place.
-const PIN_PATH: &str = "/sys/fs/bpf/teiten-demo";
-
 pub fn task(paths: &Paths, args: &run::Args) -> Result<()> {
     let folder = paths.root.join("target/demo");
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -25,11 +22,7 @@ fn store(folder: &Path, args: &[String], is_set: impl Fn(&str) -> bool) -> Vec<S
     if run::is_given("--store", args) || is_set("TEITEN_STORE") {
         return Vec::new();
     }
-    let mut words = vec!["--store".to_owned(), folder.join("teiten.db").display().to_string()];
-    if !run::is_given("--pin-path", args) && !is_set("TEITEN_PIN_PATH") {
-        words.extend(["--pin-path".to_owned(), PIN_PATH.to_owned()]);
-    }
-    words
+    vec!["--store".to_owned(), folder.join("teiten.db").display().to_string()]
 }
 
 #[cfg(test)]
@@ -40,9 +33,7 @@ mod tests {
     fn a_store_is_added_where_the_user_gave_none() {
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let folder = Path::new("demo");
-        let both = ["--store", "demo/teiten.db", "--pin-path", PIN_PATH];
-        assert_eq!(store(folder, &words("--rate 7"), |_| false), both);
-        assert_eq!(store(folder, &words("--pin-path /x"), |_| false), both[..2]);
+        assert_eq!(store(folder, &words("--rate 7"), |_| false), ["--store", "demo/teiten.db"]);
         assert_eq!(store(folder, &words("--store=x.db"), |_| false), Vec::<String>::new());
         assert_eq!(store(folder, &[], |name| name == "TEITEN_STORE"), Vec::<String>::new());
     }

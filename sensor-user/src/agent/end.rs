@@ -19,10 +19,10 @@ pub enum Retired {
 ///
 /// If the kernel does not answer; the counts stay in the kernel, and the next start finds them.
 pub fn retire(pins: &Pins, mut generation: Box<Generation>) -> Result<Retired, KernelError> {
-    generation.detach_but(&[])?;
+    generation.detach_but(|_| false)?;
     // A run that began while it was attached may still be under way, and in either bank.
     generation.pinned.banks.grace()?;
-    match generation.drain_all()? {
+    match generation.drain_all((true, false))? {
         Some(drains) => {
             pins.remove(generation.pinned)?;
             Ok(Retired::Done(drains))

@@ -14,7 +14,14 @@ use std::{
 use log::{error, info};
 
 use crate::{
-    kernel::{Drain, KernelError, attach::Link, banks::Banks, pins::Pinned, program::Program},
+    kernel::{
+        Drain, KernelError,
+        attach::{Link, Mode},
+        banks::Banks,
+        interfaces::interfaces_now,
+        pins::{Pinned, PinnedLink},
+        program::Program,
+    },
     store::{Epoch, Nic, Notes, State, Store, Trouble},
 };
 
@@ -35,8 +42,8 @@ pub struct Keeping {
     waiting: Option<(Drain, Epoch)>,
     /// Whether packets could arrive when the epoch began that is being counted.
     observing: bool,
-    /// Whether nothing has been committed since the start.
-    first: bool,
+    /// Whether the epoch that is being counted is the first since an agent started.
+    restarted: bool,
     state: State,
 }
 
@@ -44,12 +51,17 @@ impl Keeping {
     /// Epochs of the generation of this row. `observing`: whether packets could arrive ever since
     /// the epoch began that is being counted.
     pub fn new(store: SharedStore, generation: i64, observing: bool) -> Self {
-        Self { store, generation, waiting: None, observing, first: true, state: State::default() }
+        Self { store, generation, waiting: None, observing, restarted: false, state: State::default() }
     }
 
     /// How it goes.
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// Says that an agent has started, to count on.
+    pub fn begin(&mut self) {
+        self.restarted = true;
     }
 
     /// Says that from now on packets can arrive, and that the epoch that is being counted has only
@@ -59,8 +71,8 @@ impl Keeping {
     }
 
     /// Takes out what was counted, and keeps it. What comes back is durable: nothing while the store
-    /// cannot commit, and two epochs when it can again. `observes`: whether packets can arrive now.
-    /// `nics`: what the interfaces have counted up to now.
+    /// cannot commit, and two epochs when it can again. `observed`: whether packets could arrive up to
+    /// now, and whether they can from now on. `nics`: what the interfaces have counted up to now.
     ///
     /// # Errors
     ///
@@ -68,7 +80,7 @@ impl Keeping {
     pub fn drain(
         &mut self,
         banks: &mut Banks,
-        observes: bool,
+        (until_now, from_now): (bool, bool),
         mut nics: Vec<Nic>,
     ) -> Result<Vec<Drain>, KernelError> {
         let most = if self.waiting.is_some() { 2 } else { 1 };
@@ -76,8 +88,9 @@ impl Keeping {
         while kept.len() < most {
             if self.waiting.is_none() {
                 let drain = banks.drain()?;
-                let observed = mem::replace(&mut self.observing, observes) && observes;
-                let notes = Notes { observed, restarted: self.first, nics: mem::take(&mut nics) };
+                let observed = mem::replace(&mut self.observing, from_now) && until_now;
+                let restarted = mem::take(&mut self.restarted);
+                let notes = Notes { observed, restarted, nics: mem::take(&mut nics) };
                 let epoch = Epoch::new(self.generation, &drain, notes);
                 self.waiting = Some((drain, epoch));
             }
@@ -105,7 +118,6 @@ impl Keeping {
                     let seconds = now_ns().saturating_sub(since_ns) / 1_000_000_000;
                     info!("{path} takes counts again; for {seconds} s the kernel has kept them");
                 }
-                self.first = false;
                 self.state.commits += 1;
                 let (drain, _) = self.waiting.take()?;
                 self.state.kept_until_ns = drain.span.end_ns;
@@ -135,30 +147,54 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Whether packets can arrive: the program sits on an interface that is there.
+    /// Whether packets can arrive from everywhere: all interfaces that the program was put on are there.
     pub fn observes(&mut self) -> bool {
-        self.pinned.refresh().is_ok() && self.pinned.links().iter().any(|link| link.alive)
+        let links = self.pinned.refresh().map(|()| self.pinned.links());
+        links.is_ok_and(|links| !links.is_empty() && links.iter().all(|link| link.alive))
     }
 
-    /// Whether the program sits on the interface of this index.
-    pub fn sits_on(&self, ifindex: u32) -> bool {
-        self.pinned.links().iter().any(|link| link.alive && link.ifindex == ifindex)
-    }
-
-    /// Takes the program off all interfaces but those of these indices, and off those that are gone.
+    /// Takes the program off where this is not wanted.
     ///
     /// # Errors
     ///
     /// Those of [`Pinned::unlink`].
-    pub fn detach_but(&mut self, wanted: &[u32]) -> Result<(), KernelError> {
-        let unwanted: Vec<u32> = self
-            .pinned
-            .links()
-            .iter()
-            .filter(|link| !link.alive || !wanted.contains(&link.ifindex))
-            .map(|link| link.ifindex)
-            .collect();
+    pub fn detach_but(&mut self, stays: impl Fn(&PinnedLink) -> bool) -> Result<(), KernelError> {
+        let links = self.pinned.links().iter();
+        let unwanted: Vec<u32> = links.filter(|link| !stays(link)).map(|link| link.ifindex).collect();
         unwanted.into_iter().try_for_each(|ifindex| self.pinned.unlink(ifindex))
+    }
+
+    /// Puts the program back on interfaces that were gone and are there again, by their names. Returns
+    /// the names of those that are back, and of those that are gone.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel does not tell, or does not take the program back.
+    pub fn attach_again(
+        &mut self,
+        wanted: &[(String, Mode)],
+    ) -> Result<(Vec<String>, Vec<String>), KernelError> {
+        self.pinned.refresh()?;
+        let (mut back, mut gone) = (Vec::new(), Vec::new());
+        if self.pinned.links().iter().filter(|link| link.alive).count() == wanted.len() {
+            return Ok((back, gone));
+        }
+        let all = interfaces_now()?;
+        let ours = self.pinned.program.id();
+        for (name, mode) in wanted {
+            match all.iter().find(|interface| interface.name == *name) {
+                Some(interface) if interface.xdp_program == Some(ours) => {}
+                Some(interface) => {
+                    self.pinned.attach(interface, *mode)?;
+                    back.push(name.clone());
+                }
+                None => gone.push(name.clone()),
+            }
+        }
+        if gone.is_empty() {
+            self.detach_but(|link| link.alive)?;
+        }
+        Ok((back, gone))
     }
 
     /// Takes out what was counted, and keeps it: see [`Keeping::drain`].
@@ -168,17 +204,16 @@ impl Generation {
     /// If the kernel does not answer. Nothing is lost then: the next drain takes it.
     pub fn drain(&mut self, nics: Vec<Nic>) -> Result<Vec<Drain>, KernelError> {
         let observes = self.observes();
-        self.keeping.drain(&mut self.pinned.banks, observes, nics)
+        self.keeping.drain(&mut self.pinned.banks, (observes, observes), nics)
     }
 
-    /// Drains until everything up to this moment is kept; `None` if the store cannot commit. Packets
-    /// are taken to have been able to arrive up to now if they were when last looked at.
+    /// Drains until everything up to this moment is kept; `None` if the store cannot commit.
+    /// `observed`: as for [`Keeping::drain`].
     ///
     /// # Errors
     ///
     /// As [`Generation::drain`].
-    pub fn drain_all(&mut self) -> Result<Option<Vec<Drain>>, KernelError> {
-        let observed = self.keeping.observing;
+    pub fn drain_all(&mut self, observed: (bool, bool)) -> Result<Option<Vec<Drain>>, KernelError> {
         let last = self.pinned.banks.header().epoch;
         let mut all = Vec::new();
         loop {

@@ -18,4 +18,4 @@ pub use end::{Retired, retire};
 pub use fold::{Folder, fold};
 pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock};
 pub use record::Recording;
-pub use start::{AgentError, Start, Started, adopt};
+pub use start::{AgentError, Elsewhere, Start, Started, adopt};

@@ -9,8 +9,8 @@ use crate::{
     kernel::{
         Drain, KernelError,
         attach::Mode,
-        interfaces::Interface,
-        pins::{Pinned, Pins},
+        interfaces::{Interface, interfaces_now},
+        pins::{Pinned, PinnedLink, Pins},
         program::{self, Settings},
         resume::{Diverged, Quiet, resume},
     },
@@ -39,6 +39,28 @@ pub enum AgentError {
     /// The store does not know these counters, or not as far as they have come.
     #[error("{store} and the counters pinned at {pins} do not go together: {diverged}")]
     Diverged { store: String, pins: String, diverged: Diverged },
+    /// The store has no such generation.
+    #[error(
+        "{store} does not know the counters pinned at {pins} (generation {generation}): it is an older copy, \
+         made before they were; put the newest one in its place, or forget what they hold with `teiten \
+         detach --discard`"
+    )]
+    Unknown { store: String, pins: String, generation: String },
+    /// The program sits on an interface that is not of this network namespace.
+    #[error(
+        "the program pinned at {pins} counts on an interface (index {ifindex}) of another network namespace: \
+         run teiten there, name another --pin-path, or end that one with `teiten detach`"
+    )]
+    Elsewhere { pins: String, ifindex: u32 },
+}
+
+/// What becomes of a program that sits on an interface of another network namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It is not touched, and the start is refused.
+    Refuse,
+    /// It is taken off: that namespace was only made for it.
+    Detach,
 }
 
 /// What an agent wants to count, and where its counts go.
@@ -53,6 +75,7 @@ pub struct Start<'a> {
     pub interfaces: &'a [&'a Interface],
     /// The mode that is insisted on; `None`: an interface that is observed already stays as it is.
     pub mode: Option<Mode>,
+    pub elsewhere: Elsewhere,
     /// The time, in seconds since 1970.
     pub now: i64,
 }
@@ -60,8 +83,10 @@ pub struct Start<'a> {
 /// A program that counts on the interfaces that were wanted.
 pub struct Started {
     pub generation: Box<Generation>,
-    /// What the kernel had counted while no agent ran, and is in the store now.
+    /// What it had counted while no agent ran, and is in the store now.
     pub meanwhile: Vec<Drain>,
+    /// The same of programs that it replaced.
+    pub last: Vec<Drain>,
     /// Whether it had been counting before.
     pub adopted: bool,
     /// The interfaces with their modes.
@@ -84,69 +109,90 @@ impl Start<'_> {
         attach: impl Fn(&mut Pinned, &Interface) -> Result<Mode, E>,
     ) -> Result<Started, E> {
         let mut found = adopt(self.pins, self.store, false)?;
+        let all = interfaces_now()?;
+        if let (Elsewhere::Refuse, Some(link)) = (self.elsewhere, elsewhere(&found, &all)) {
+            let (pins, ifindex) = (self.pins.path().display().to_string(), link.ifindex);
+            return Err(AgentError::Elsewhere { pins, ifindex }.into());
+        }
         let wanted = program::configuration(self.settings);
         let current = found.iter().rposition(|other| other.pinned.banks.header().configuration == wanted);
         let (mut generation, adopted) = match current {
             Some(position) => (found.remove(position), true),
             None => (self.load()?, false),
         };
+        generation.keeping.begin();
+        for known in found.iter_mut().chain([&mut generation]) {
+            known.detach_but(|link| self.may_stay(link, &all))?;
+        }
         let mut meanwhile = Vec::new();
         if adopted {
-            generation.detach_but(&self.staying())?;
             // What was counted up to now is told apart from what will be, and so is the time.
             generation.pinned.banks.grace()?;
-            if let Some(drains) = generation.drain_all()? {
+            let observes = generation.observes();
+            if let Some(drains) = generation.drain_all((observes, observes))? {
                 meanwhile = drains;
                 generation.keeping.begin_observing();
             }
         }
-        let modes = match self.attach(&mut generation, &mut found, attach) {
+        let modes = match self.attach(&mut generation, &mut found, &all, attach) {
             Ok(modes) => modes,
             Err(error) => {
                 if !adopted && found.is_empty() {
-                    retire(self.pins, generation)?;
+                    // The error that counts is the first one; what this leaves, the next start takes up.
+                    let _ = retire(self.pins, generation);
                 }
                 return Err(error);
             }
         };
-        let mut replaced = Vec::new();
+        let (mut last, mut replaced) = (Vec::new(), Vec::new());
         for other in found {
             match retire(self.pins, other)? {
-                Retired::Done(drains) => meanwhile.extend(drains),
+                Retired::Done(drains) => last.extend(drains),
                 Retired::Waits(other) => replaced.push(other),
             }
         }
-        Ok(Started { generation, meanwhile, adopted, modes, replaced })
+        Ok(Started { generation, meanwhile, last, adopted, modes, replaced })
     }
 
-    /// Indices of the interfaces that stay as they are if a program of ours sits on them.
-    fn staying(&self) -> Vec<u32> {
-        let stays = |interface: &Interface| self.mode.is_none_or(|mode| interface.xdp_mode == Some(mode));
-        self.interfaces.iter().filter(|interface| stays(interface)).map(|interface| interface.index).collect()
+    /// Whether a link stays until there are others: it is in this network namespace, and in no mode
+    /// that is not wanted.
+    fn may_stay(&self, link: &PinnedLink, all: &[Interface]) -> bool {
+        let mode = |interface: &Interface| self.mode.is_none_or(|mode| interface.xdp_mode == Some(mode));
+        let is_wanted = self.interfaces.iter().any(|interface| interface.index == link.ifindex);
+        here(link, all).is_some_and(|interface| !is_wanted || mode(interface))
     }
 
-    /// Puts a program on the wanted interfaces, on which it does not sit, and takes others off the rest.
+    /// Puts a program on the wanted interfaces, and then takes it off all others.
     fn attach<E: From<KernelError>>(
         &self,
         generation: &mut Generation,
         others: &mut [Box<Generation>],
+        all: &[Interface],
         attach: impl Fn(&mut Pinned, &Interface) -> Result<Mode, E>,
     ) -> Result<Vec<(String, Mode)>, E> {
-        for other in others.iter_mut() {
-            other.detach_but(&self.staying())?;
-        }
+        let sits = |generation: &Generation, interface: &Interface| {
+            let links = generation.pinned.links();
+            links.iter().any(|link| link.ifindex == interface.index && here(link, all).is_some())
+        };
         let mut modes = Vec::with_capacity(self.interfaces.len());
         for interface in self.interfaces {
-            let other = others.iter_mut().find(|other| other.sits_on(interface.index));
-            let mode = match (generation.sits_on(interface.index), other) {
-                (true, _) => None,
-                (false, Some(other)) => {
-                    generation.pinned.adopt_link(&mut other.pinned, interface.index)?;
-                    None
-                }
-                (false, None) => Some(attach(&mut generation.pinned, interface)?),
+            let there = all.iter().find(|there| there.index == interface.index).unwrap_or(interface);
+            let other = others.iter_mut().find(|other| sits(other, there));
+            let mode = if sits(generation, there) {
+                generation.pinned.claim(there.index)?;
+                None
+            } else if let Some(other) = other {
+                generation.pinned.adopt_link(&mut other.pinned, there.index)?;
+                None
+            } else {
+                Some(attach(&mut generation.pinned, there)?)
             };
-            modes.push((interface.name.clone(), mode.or(interface.xdp_mode).unwrap_or(Mode::Generic)));
+            modes.push((there.name.clone(), mode.or(there.xdp_mode).unwrap_or(Mode::Generic)));
+        }
+        let wanted =
+            |link: &PinnedLink| self.interfaces.iter().any(|interface| interface.index == link.ifindex);
+        for known in others.iter_mut().map(|other| &mut **other).chain([generation]) {
+            known.detach_but(wanted)?;
         }
         Ok(modes)
     }
@@ -166,6 +212,20 @@ impl Start<'_> {
         let keeping = Keeping::new(self.store.clone(), row.id, true);
         Ok(Box::new(Generation { pinned, keeping }))
     }
+}
+
+/// The interface of a link, if it is one of these: indices mean nothing in other network namespaces.
+fn here<'a>(link: &PinnedLink, all: &'a [Interface]) -> Option<&'a Interface> {
+    let is_it = |interface: &&Interface| {
+        interface.index == link.ifindex && interface.xdp_program == Some(link.program)
+    };
+    all.iter().find(is_it).filter(|_| link.alive)
+}
+
+/// A link to an interface of another network namespace.
+fn elsewhere<'a>(found: &'a [Box<Generation>], all: &[Interface]) -> Option<&'a PinnedLink> {
+    let links = found.iter().flat_map(|known| known.pinned.links());
+    links.into_iter().find(|link| link.alive && here(link, all).is_none())
 }
 
 /// All pinned programs, each ready to be drained into this store. `restored`: the store may be an
@@ -190,26 +250,33 @@ pub fn adopt(pins: &Pins, store: &SharedStore, restored: bool) -> Result<Vec<Box
                 ours: hex(&guard.id()),
             });
         }
-        let diverged = |diverged| AgentError::Diverged { store: path.clone(), pins: place.clone(), diverged };
         // The row is there before the program is.
-        let row = guard
-            .generation(header.generation)?
-            .ok_or_else(|| diverged(Diverged { kernel: header.epoch, store: None }))?;
+        let Some(row) = guard.generation(header.generation)? else {
+            let generation = hex(&header.generation);
+            return Err(AgentError::Unknown { store: path, pins: place, generation });
+        };
         let quiet = match resume(header.epoch, header.released, row.last_epoch) {
-            Err(missing) if restored && missing.is_behind() => {
-                let next = header.epoch.saturating_sub(1);
-                guard.skip_epochs(row.id, next)?;
-                Quiet::Drain(next)
-            }
-            quiet => quiet.map_err(diverged)?,
+            Ok(quiet) => quiet,
+            Err(diverged) if restored && diverged.is_behind() => Quiet::Drain(header.epoch.saturating_sub(1)),
+            Err(diverged) => return Err(AgentError::Diverged { store: path, pins: place, diverged }),
         };
         found.push((pinned, row, quiet));
     }
+    if restored {
+        for (_, row, quiet) in &found {
+            if let Quiet::Drain(next) = *quiet {
+                guard.skip_epochs(row.id, next)?;
+            }
+        }
+    }
     let ready = |(mut pinned, row, quiet): (Pinned, GenerationRow, Quiet)| {
         pinned.banks.resume(quiet, row.uncounted);
-        let observes = pinned.links().iter().any(|link| link.alive);
-        let keeping = Keeping::new(store.clone(), row.id, observes);
-        Box::new(Generation { pinned, keeping })
+        let keeping = Keeping::new(store.clone(), row.id, false);
+        let mut generation = Box::new(Generation { pinned, keeping });
+        if generation.observes() {
+            generation.keeping.begin_observing();
+        }
+        generation
     };
     Ok(found.into_iter().map(ready).collect())
 }

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use log::{info, warn};
 
 use crate::{
-    agent::{self, Counters, Generation, SharedStore, Start, Started, Unkept},
+    agent::{self, Counters, Elsewhere, Generation, SharedStore, Start, Started, Unkept},
     export::{rows::grouped, screen},
     kernel::{
-        KernelError,
+        Drain, KernelError,
         attach::{Mode, attach},
         interfaces::{Interface, Received},
         pins::Pins,
@@ -74,6 +74,7 @@ pub struct Plan<'a> {
     pub pins: &'a PinArgs,
     pub interfaces: &'a [&'a Interface],
     pub mode: ModeArg,
+    pub elsewhere: Elsewhere,
 }
 
 /// Asks the interfaces for their own counters.
@@ -93,6 +94,8 @@ pub struct Counting {
     pub counters: Counters,
     /// Interfaces with their modes.
     pub modes: Vec<(String, Mode)>,
+    /// What was counted while no agent ran, and is kept.
+    pub meanwhile: Vec<Drain>,
     pub kept: Option<Kept>,
 }
 
@@ -143,28 +146,31 @@ impl Plan<'_> {
             lengths: self.sensor_args.lengths(),
             interfaces: self.interfaces,
             mode: self.mode.only(),
+            elsewhere: self.elsewhere,
             now: Timestamp::now().as_second(),
         };
-        let Started { generation, meanwhile, adopted, modes, replaced } =
+        let Started { generation, meanwhile, last, adopted, modes, replaced } =
             start.run(|pinned, interface| {
                 let (_, mode) = self.mode.attach(|mode| pinned.attach(interface, mode))?;
                 anyhow::Ok(mode)
             })?;
         tell_of_old_kernels(generation.pinned.program.entry());
-        if adopted {
-            let frames: u64 = meanwhile.iter().map(|drain| drain.outcomes.runs).sum();
+        let frames: u64 = meanwhile.iter().chain(&last).map(|drain| drain.outcomes.runs).sum();
+        if adopted || !last.is_empty() || !replaced.is_empty() {
             info!(
-                "went on with the program that counts already{}",
-                if frames > 0 {
-                    format!("; {} frames were counted meanwhile, and are kept", grouped(frames))
+                "{}; {} frames were counted meanwhile, and are kept",
+                if adopted {
+                    "went on with the program that counts already"
                 } else {
-                    String::new()
-                }
+                    "replaced the program that counted before"
+                },
+                grouped(frames)
             );
         }
         Ok(Counting {
             counters: Counters::Kept(generation),
             modes,
+            meanwhile,
             kept: Some(Kept { store, pins, replaced, retention: self.store.retention() }),
         })
     }
@@ -179,6 +185,7 @@ impl Plan<'_> {
             .collect::<Result<Vec<_>>>()?;
         let modes = links.iter().map(|link| (link.interface.clone(), link.mode)).collect();
         Ok(Counting {
+            meanwhile: Vec::new(),
             counters: Counters::Unkept(Box::new(Unkept { program, banks, links })),
             modes,
             kept: None,

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use log::{info, warn};
 
 use crate::{
+    agent::Elsewhere,
     export::rows::grouped,
     kernel::{
         features::refuse_unsafe_realtime,
@@ -35,6 +36,8 @@ use super::{
 /// The sensors that are watched: prefixes for documentation, which are nobody's.
 const SENSORS: [&str; 2] =
     ["west=192.0.2.0/24;group=domestic", "east=198.51.100.0/24,2001:db8:1::/48;group=overseas"];
+/// Where the demo's program is pinned: beside that of a sensor, never in its place.
+const PIN_PATH: &str = "/sys/fs/bpf/teiten-demo";
 /// The end of the cable that frames are sent into.
 const WORLD: &str = "world0";
 /// The end that the sensor counts on.
@@ -48,7 +51,10 @@ const MOST_IN_FLIGHT: Duration = Duration::from_secs(10);
 /// and goes with the process. With a store, what was counted is kept, and what the kernel holds after a
 /// kill is taken up by the next demo. Exit status: 0 if every frame that was sent was counted.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("interval", |arg| arg.default_value("2s")))]
+#[command(
+    mut_arg("interval", |arg| arg.default_value("2s")),
+    mut_arg("pin_path", |arg| arg.default_value(PIN_PATH))
+)]
 pub struct DemoArgs {
     /// Frames to send, per second
     #[arg(long, value_name = "FRAMES", default_value_t = 5000,
@@ -113,6 +119,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
             pins: &args.pins,
             interfaces: &[&receiver],
             mode: ModeArg::Native,
+            elsewhere: Elsewhere::Detach,
         };
         anyhow::Ok((plan.begin()?, PacketSocket::open(&sender)?))
     })??;

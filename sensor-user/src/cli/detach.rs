@@ -73,7 +73,11 @@ fn detach(args: &DetachArgs) -> Result<ExitCode> {
     let mut store = Store::open_existing(&place)?;
     store.probe()?;
     let store = Arc::new(Mutex::new(store));
-    let found = adopt(&pins, &store, args.restored)?;
+    let mut found = adopt(&pins, &store, args.restored)?;
+    // All of them first: a link may run the program of another generation, which took it over.
+    for generation in &mut found {
+        generation.detach_but(|_| false)?;
+    }
     let (count, mut frames) = (found.len(), 0);
     for generation in found {
         match retire(&pins, generation)? {

@@ -14,6 +14,7 @@ use log::{info, warn};
 use tokio::net::TcpListener;
 
 use crate::{
+    agent::Elsewhere,
     export::{
         metrics::{self, Metrics},
         screen::Header,
@@ -158,6 +159,7 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         pins: &args.pins,
         interfaces: &chosen,
         mode,
+        elsewhere: Elsewhere::Refuse,
     };
     let counting = plan.begin()?;
     if args.iface.is_empty() {

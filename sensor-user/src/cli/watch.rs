@@ -29,7 +29,7 @@ use crate::{
         screen::{self, Header},
     },
     geo::Geo,
-    kernel::{Drain, interfaces::Received},
+    kernel::{Drain, attach::Mode, interfaces::Received},
     live::{Interval, Live, Totals},
     model::Dimension,
     store::Nic,
@@ -98,7 +98,7 @@ impl Watch {
     /// before. Returns all that was counted, or the error that the end came with.
     pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
         let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
-        let Counting { mut counters, modes, kept } = counting;
+        let Counting { mut counters, modes, meanwhile, kept } = counting;
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
@@ -114,7 +114,9 @@ impl Watch {
             kept,
             at_end,
             received: Arc::new(received),
-            interfaces: modes.into_iter().map(|(name, _)| name).collect(),
+            interfaces: modes.iter().map(|(name, _)| name.clone()).collect(),
+            modes,
+            gone: Vec::new(),
             live,
             geo: Arc::clone(&geo),
             header,
@@ -126,6 +128,11 @@ impl Watch {
         if let Some(metrics) = &agent.metrics {
             metrics::lock(metrics).databases(&geo.tables());
         }
+        if at_end == AtEnd::GoOn {
+            for drain in &meanwhile {
+                agent.live.absorb(drain, &geo.tables());
+            }
+        }
         let mut boundary = Instant::now() + until_boundary(every);
 
         let ended = loop {
@@ -133,6 +140,7 @@ impl Watch {
                 ended = &mut end => break ended,
                 () = tokio::time::sleep_until(boundary.into()) => {
                     agent.drain().await?;
+                    agent.attach_again();
                     agent.fold();
                     agent.close()?;
                     boundary = Instant::now() + until_boundary(every);
@@ -213,6 +221,10 @@ struct Agent {
     at_end: AtEnd,
     received: Arc<Ask>,
     interfaces: Arc<[String]>,
+    /// The interfaces that are to be observed, with their modes.
+    modes: Vec<(String, Mode)>,
+    /// Those of them that were gone when last looked at.
+    gone: Vec<String>,
     live: Live,
     geo: Arc<Geo>,
     header: Header,
@@ -263,6 +275,28 @@ impl Agent {
                 store.frames += drain.outcomes.runs;
             }
             self.live.absorb(drain, &self.geo.tables());
+        }
+    }
+
+    /// Puts the program back on interfaces that were gone and have come back.
+    fn attach_again(&mut self) {
+        let Some(Counters::Kept(generation)) = &mut self.counters else { return };
+        if self.at_end == AtEnd::Detach {
+            return;
+        }
+        match block_in_place(|| generation.attach_again(&self.modes)) {
+            Ok((back, gone)) => {
+                for name in back {
+                    info!("{name} is back, and counted on again");
+                }
+                for name in gone.iter().filter(|name| !self.gone.contains(name)) {
+                    warn!("{name} is gone: nothing is counted there until it is back");
+                }
+                self.gone = gone;
+            }
+            Err(error) => {
+                error!("cannot see to the interfaces, it is tried again: {:#}", anyhow::Error::from(error));
+            }
         }
     }
 

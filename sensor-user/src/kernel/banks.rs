@@ -173,7 +173,9 @@ impl Banks {
     pub fn resume(&mut self, quiet: Quiet, uncounted: u64) {
         self.uncounted = uncounted;
         if let (Quiet::Zero, Bank::Adopted(_)) = (quiet, self.quiet) {
-            self.zero_whole((self.epoch() & 1) as usize ^ 1);
+            let epoch = self.epoch();
+            self.released_cell().store(epoch, Ordering::Release);
+            self.zero_whole((epoch & 1) as usize ^ 1);
             self.quiet = Bank::Zeroed;
         }
     }
@@ -342,13 +344,17 @@ impl Banks {
         let bank = (epoch & 1) as usize;
         let control = self.control.get(0);
         // SAFETY: only the agent writes the starts.
-        let (start_ns, end_ns) = unsafe {
+        let (start, end) = unsafe {
             let banks = &raw const (*control).banks;
-            ((*banks)[bank].start_real_ns, (*banks)[bank ^ 1].start_real_ns)
+            let start = |bank: usize| {
+                let bank = &(*banks)[bank];
+                Start { real_ns: bank.start_real_ns, boot_ns: bank.start_boot_ns }
+            };
+            (start(bank), start(bank ^ 1))
         };
         let mut drain = Drain {
             epoch,
-            span: Span { start_ns, end_ns },
+            span: span(start, end),
             uncounted: uncounted.saturating_sub(self.uncounted),
             ..Drain::default()
         };
@@ -409,6 +415,18 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     part.min(whole) as f64 / whole.max(1) as f64
 }
 
+/// A clock that was set by less than this is not taken for one that was set.
+const STEP_NS: u64 = 1_000_000_000;
+
+/// The wall-clock time between two moments. Where the clock was set in between, it is right at the
+/// end, and the span is as long as the machine's own clock says.
+fn span(start: Start, end: Start) -> Span {
+    let lasted = end.boot_ns.saturating_sub(start.boot_ns);
+    let expected = end.real_ns.saturating_sub(lasted);
+    let start_ns = if expected.abs_diff(start.real_ns) > STEP_NS { expected } else { start.real_ns };
+    Span { start_ns: start_ns.min(end.real_ns), end_ns: end.real_ns }
+}
+
 /// Bytes that the kernel's tables take: for each of `slices` CPUs, the shared slice, and the spill
 /// log of `chunks` chunks a bank.
 pub fn table_bytes(slices: u32, chunks: u32) -> u64 {
@@ -434,4 +452,26 @@ fn clock(id: libc::clockid_t) -> Result<u64, KernelError> {
         });
     }
     Ok(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_as_long_as_the_machines_own_clock_says() {
+        let s = 1_000_000_000;
+        let between = |from: (u64, u64), to: (u64, u64)| {
+            let start = |(real, boot)| Start { real_ns: real * s, boot_ns: boot * s };
+            let Span { start_ns, end_ns } = span(start(from), start(to));
+            (start_ns / s, end_ns / s)
+        };
+        assert_eq!(between((1000, 10), (1005, 15)), (1000, 1005));
+        // The clock was set forward by a year, and back again.
+        assert_eq!(between((1000, 10), (31_537_005, 15)), (31_537_000, 31_537_005));
+        assert_eq!(between((31_537_000, 10), (1005, 15)), (1000, 1005));
+        // Little steps, as of NTP, are left alone.
+        assert_eq!(between((1000, 10), (1006, 15)), (1000, 1006));
+        assert_eq!(between((0, 0), (5, 20)), (0, 5));
+    }
 }

@@ -1,6 +1,6 @@
 //! What netlink and ethtool know of the interfaces of this network namespace.
 
-use std::{collections::BTreeMap, fs, io, mem, net::IpAddr, os::fd::AsRawFd};
+use std::{collections::BTreeMap, fs, io, mem, net::IpAddr, os::fd::AsRawFd, panic, thread};
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
@@ -139,6 +139,23 @@ pub async fn interfaces() -> Result<Vec<Interface>, KernelError> {
         }
     }
     Ok(interfaces)
+}
+
+/// The same as [`interfaces`], for a caller that cannot wait for a future.
+///
+/// # Errors
+///
+/// [`KernelError::Netlink`].
+pub fn interfaces_now() -> Result<Vec<Interface>, KernelError> {
+    // On a thread of its own, as the caller may be in a runtime already.
+    let asked = thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| KernelError::Netlink(Box::new(error)))?;
+        runtime.block_on(interfaces())
+    });
+    asked.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
 }
 
 /// Index of the interface of the default route: IPv4's, else IPv6's, the lowest metric first.

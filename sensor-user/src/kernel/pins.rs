@@ -36,7 +36,7 @@ use super::{
     banks::{Banks, Header, share},
     error::KernelError,
     features::is_bpf_file_system,
-    interfaces::{Interface, interfaces},
+    interfaces::{Interface, interfaces_now},
     maps::{Maps, Shape},
     program::{Entry, Loaded, Program, Sizes},
     sys::{
@@ -278,6 +278,20 @@ impl Pinned {
         }
         rename(&old, &new)?;
         from.refresh()?;
+        self.refresh()
+    }
+
+    /// Makes a link of ours run our program, if it was left with that of a generation that took it over.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Pinned`] if something else is in its place, or a system call's error.
+    pub fn claim(&mut self, ifindex: u32) -> Result<(), KernelError> {
+        let path = self.link_path(ifindex);
+        let (link, known) = open_link(&path)?;
+        if known.program != self.program.id() {
+            link_update(link.as_fd(), self.program.fd()).map_err(call("bpf(BPF_LINK_UPDATE)", &path))?;
+        }
         self.refresh()
     }
 
@@ -560,19 +574,6 @@ fn interface_name(index: u32) -> Option<String> {
     }
     // SAFETY: as above.
     Some(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
-}
-
-/// The interfaces of this thread's network namespace.
-fn interfaces_now() -> Result<Vec<Interface>, KernelError> {
-    // On a thread of its own, as the caller may be in a runtime already.
-    let asked = thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| KernelError::Netlink(Box::new(error)))?;
-        runtime.block_on(interfaces())
-    });
-    asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The names in a directory, in order.
