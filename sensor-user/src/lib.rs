@@ -13,7 +13,7 @@
 //! | [`cube`] | from tallies to rows |
 //! | [`store`] | every epoch once, durable, in one SQLite file |
 //! | [`live`] | what a running agent knows: totals and rankings |
-//! | [`export`] | tables, JSON Lines, CSV, Prometheus |
+//! | [`export`] | tables, JSON Lines, CSV, Parquet, Prometheus |
 //! | [`cli`] | one file per subcommand |
 pub mod agent;
 pub mod capture;

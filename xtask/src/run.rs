@@ -15,15 +15,16 @@ use crate::{
 pub struct Args {
     /// Arguments of `teiten`, after `--`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    pub args: Vec<String>,
 }
 
 pub fn task(paths: &Paths, args: &Args) -> Result<()> {
-    become_agent(paths, "run", args)
+    become_agent(paths, "run", &[], args)
 }
 
-/// Builds, then becomes the agent with this subcommand. Returns only on failure.
-pub fn become_agent(paths: &Paths, subcommand: &str, args: &Args) -> Result<()> {
+/// Builds, then becomes the agent with this subcommand and these options before the user's. Returns only
+/// on failure.
+pub fn become_agent(paths: &Paths, subcommand: &str, options: &[String], args: &Args) -> Result<()> {
     build::build(paths, Profile::Release)?;
     if let Err(error) = Part::Data.ensure(paths) {
         eprintln!("warning: without databases, regions are unknown: {error:#}");
@@ -31,6 +32,7 @@ pub fn become_agent(paths: &Paths, subcommand: &str, args: &Args) -> Result<()> 
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut words = vec![subcommand.to_owned()];
     words.extend(databases(&paths.data(), &args.args, is_set));
+    words.extend_from_slice(options);
     words.extend(args.args.iter().cloned());
     let what = format!("starting teiten {subcommand}");
     Err(root::command(&what, &paths.agent(Profile::Release), &words, &[])?.exec().into())
@@ -44,10 +46,7 @@ fn databases(data: &Path, args: &[String], is_set: impl Fn(&str) -> bool) -> Vec
     ];
     let mut options = Vec::new();
     for (option, variable, files) in DATABASES {
-        let given = |arg: &String| {
-            arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        };
-        if args.iter().any(given) || is_set(variable) {
+        if is_given(option, args) || is_set(variable) {
             continue;
         }
         for file in files.iter().map(|file| data.join(file)).filter(|file| file.is_file()) {
@@ -55,6 +54,12 @@ fn databases(data: &Path, args: &[String], is_set: impl Fn(&str) -> bool) -> Vec
         }
     }
     options
+}
+
+/// Whether an option is among arguments, with its value behind it or in it.
+pub fn is_given(option: &str, args: &[String]) -> bool {
+    args.iter()
+        .any(|arg| arg.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
 #[cfg(test)]

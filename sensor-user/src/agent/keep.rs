@@ -192,10 +192,17 @@ impl Generation {
     }
 }
 
+/// A program that ends with the process.
+pub struct Unkept {
+    pub program: Program,
+    pub banks: Banks,
+    pub links: Vec<Link>,
+}
+
 /// A program that counts, and where its counts go.
 pub enum Counters {
-    /// Forgotten when they have been shown; the program ends with the process.
-    Unkept { program: Program, banks: Banks, links: Vec<Link> },
+    /// Forgotten when they have been shown.
+    Unkept(Box<Unkept>),
     /// Kept in a store; the program goes on without the process.
     Kept(Box<Generation>),
 }
@@ -204,7 +211,7 @@ impl Counters {
     /// The program.
     pub fn program(&mut self) -> &mut Program {
         match self {
-            Self::Unkept { program, .. } => program,
+            Self::Unkept(unkept) => &mut unkept.program,
             Self::Kept(generation) => &mut generation.pinned.program,
         }
     }
@@ -212,7 +219,7 @@ impl Counters {
     /// How keeping goes, where something is kept.
     pub fn state(&self) -> Option<State> {
         match self {
-            Self::Unkept { .. } => None,
+            Self::Unkept(_) => None,
             Self::Kept(generation) => Some(generation.keeping.state()),
         }
     }
@@ -224,11 +231,7 @@ impl Counters {
     /// If the kernel does not answer. Nothing is lost then: the next drain takes it.
     pub fn drain(&mut self, nics: Vec<Nic>) -> Result<Vec<Drain>, KernelError> {
         match self {
-            Self::Unkept { banks, .. } => {
-                let drain = banks.drain()?;
-                banks.release();
-                Ok(vec![drain])
-            }
+            Self::Unkept(unkept) => Ok(vec![unkept.banks.take()?]),
             Self::Kept(generation) => generation.drain(nics),
         }
     }

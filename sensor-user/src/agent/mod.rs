@@ -16,6 +16,6 @@ pub mod start;
 
 pub use end::{Retired, retire};
 pub use fold::{Folder, fold};
-pub use keep::{Counters, Generation, Keeping, SharedStore, lock};
+pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock};
 pub use record::Recording;
 pub use start::{AgentError, Start, Started, adopt};

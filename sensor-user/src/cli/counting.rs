@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use log::{info, warn};
 
 use crate::{
-    agent::{self, Counters, Generation, SharedStore, Start, Started},
+    agent::{self, Counters, Generation, SharedStore, Start, Started, Unkept},
     export::{rows::grouped, screen},
     kernel::{
         KernelError,
@@ -178,7 +178,11 @@ impl Plan<'_> {
             .map(|interface| Ok(self.mode.attach(|mode| attach(&program, interface, mode))?.0))
             .collect::<Result<Vec<_>>>()?;
         let modes = links.iter().map(|link| (link.interface.clone(), link.mode)).collect();
-        Ok(Counting { counters: Counters::Unkept { program, banks, links }, modes, kept: None })
+        Ok(Counting {
+            counters: Counters::Unkept(Box::new(Unkept { program, banks, links })),
+            modes,
+            kept: None,
+        })
     }
 }
 

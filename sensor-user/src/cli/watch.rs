@@ -285,8 +285,8 @@ impl Agent {
 
     /// Takes out the rest.
     async fn end(&mut self) -> Result<()> {
-        if let Some(Counters::Unkept { links, .. }) = &mut self.counters {
-            links.clear();
+        if let Some(Counters::Unkept(unkept)) = &mut self.counters {
+            unkept.links.clear();
             // A run that began before the end may have read either epoch: one drain takes each bank.
             self.drain().await?;
         }

@@ -599,7 +599,8 @@ struct Columns {
     sensor: u32,
 }
 
-/// Minutes up to the year 6000 and something, in 32 bits; sources as signed numbers sort.
+/// The order of a store's index: minutes, of which 32 bits last for 8,000 years; sources as signed
+/// numbers sort; then kind, port and family.
 fn answer_place(minute: i64, source: u64, kind: Kind, port: u16, family: Family) -> u128 {
     let minute = u32::try_from(minute.div_euclid(60)).unwrap_or(0);
     u128::from(minute) << 88
@@ -616,5 +617,193 @@ fn answer(place: u128) -> Answer {
         kind: (place >> 18 & 0x3f) as u8,
         port: i64::from((place >> 2) as u16),
         family: if place & 3 == 1 { 4 } else { 6 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sensor_common::kind::Tool;
+
+    use super::*;
+    use crate::geo::{Geo, Paths};
+
+    const LENGTHS: SourceLengths = SourceLengths { v4: 32, v6: 64 };
+
+    fn slot(kind: Kind, family: Family, port: u16, source: u64, tool: Tool) -> Slot {
+        let key = Key { source, port, kind, family, tool, sensor: 0 };
+        Slot { source, meta: key.meta(), packets: 2 }
+    }
+
+    /// Rows of a cube of these tallies, as their own table would have them, with about how many sources.
+    fn rows(cube: Kept, most: usize, tallies: &[Slot]) -> (Vec<(Row, u64, Option<u64>)>, u64) {
+        let geo: Arc<Tables> = Geo::open(Paths::default()).unwrap().tables();
+        let key = SketchKey::new([7; 16]);
+        let mut fold = Fold::new(&geo, &key, LENGTHS);
+        let watches = [(0, Watch { sensor: 11, role: Role::Dark })].into_iter().collect();
+        fold.add(tallies, &watches, LENGTHS, Some(600));
+        let mut rows = Vec::new();
+        let cut = fold.rows(cube, most, |row, packets, sketch| {
+            rows.push((*row, packets, sketch.map(|sketch| sketch.estimate().round() as u64)));
+            Ok::<(), ()>(())
+        });
+        (rows, cut.unwrap())
+    }
+
+    #[test]
+    fn columns_survive_packing_and_sort_as_the_index_does() {
+        let sensors = [0, 11, 12];
+        let column = |high: bool, low: u32, top: u32| if high { top } else { low };
+        for cube in Kept::CUBES.into_iter().chain([Kept::Prefix]) {
+            let layout = Layout::of(cube).unwrap();
+            for bits in 0..1 << 9 {
+                let high = |bit: u32| bits >> bit & 1 != 0;
+                let seen = Seen {
+                    hash: 1,
+                    packets: 1,
+                    prefix: if high(0) { (1 << 48) - 1 } else { 0 },
+                    asn: column(high(1), 0, u32::MAX),
+                    port: column(high(2), 0, 65_535) as i32,
+                    sensor: column(high(3), 0, 2),
+                    region: rank(if high(4) { Region::UNKNOWN } else { Region::from_code("AA").unwrap() }),
+                    class: column(high(5), 0, 3) as u8,
+                    kind: column(high(6), 0, 16) as u8,
+                    family: column(high(7), 0, 2) as u8,
+                    tool: if high(8) { 3 } else { -1 },
+                };
+                let place = layout.place(&seen);
+                let row = layout.row(place, &sensors);
+                assert_eq!((row.class, row.kind), (seen.class, seen.kind), "{cube:?}");
+                assert_eq!((row.family, row.sensor), (seen.family * 3, [0, 0, 12][seen.sensor as usize]));
+                assert_eq!(row.port, if layout.port { i64::from(seen.port) } else { 0 });
+                assert_eq!(row.asn, if layout.asn { i64::from(seen.asn) } else { 0 });
+                assert_eq!(row.tool, if layout.tool { i64::from(seen.tool) } else { 0 });
+                assert_eq!(row.prefix, if layout.prefix { seen.prefix as i64 } else { 0 });
+                assert_eq!(row.region, if layout.region { at_rank(seen.region) } else { Region::UNKNOWN });
+                // Class weighs more than all that comes behind it.
+                if cube != Kept::Prefix && seen.class == 3 {
+                    assert!(place > layout.place(&Seen { class: 0, ..all_high() }));
+                }
+            }
+        }
+    }
+
+    fn all_high() -> Seen {
+        Seen {
+            hash: 1,
+            packets: 1,
+            prefix: (1 << 48) - 1,
+            asn: u32::MAX,
+            port: 65_535,
+            sensor: 2,
+            region: rank(Region::UNKNOWN),
+            class: 3,
+            kind: 16,
+            family: 2,
+            tool: 3,
+        }
+    }
+
+    #[test]
+    fn regions_rank_as_their_texts_sort() {
+        let mut regions: Vec<Region> =
+            ["AA", "JP", "ZZ"].iter().map(|code| Region::from_code(code).unwrap()).collect();
+        regions.extend(GROUPS);
+        assert!(regions.is_sorted_by_key(|region| region.as_str().to_owned()));
+        assert!(regions.is_sorted_by_key(|region| rank(*region)));
+        assert!(regions.iter().all(|region| at_rank(rank(*region)) == *region));
+    }
+
+    #[test]
+    fn a_source_counts_once_whatever_it_sends() {
+        let tallies: Vec<_> = (0..100)
+            .map(|n| slot(Kind::Syn, Family::V4, n, 0x0101_0100 | u64::from(n % 10), Tool::None))
+            .chain((0..20).map(|n| slot(Kind::Syn, Family::V6, n, u64::from(n) << 60, Tool::None)))
+            .collect();
+        let (rows, cut) = rows(Kept::Total, usize::MAX, &tallies);
+        assert_eq!(cut, 0);
+        let rows: Vec<_> =
+            rows.iter().map(|(row, packets, n)| (row.family, row.sensor, *packets, *n)).collect();
+        assert_eq!(rows, [(4, 11, 200, Some(10)), (6, 11, 40, Some(16))]);
+    }
+
+    #[test]
+    fn rows_beyond_the_most_are_put_together() {
+        let tallies: Vec<_> = (0..10)
+            .flat_map(|port| {
+                (0..if port == 8 { 3 } else { 1 })
+                    .map(move |n| slot(Kind::Udp, Family::V4, port, u64::from(n + port * 9), Tool::None))
+            })
+            .collect();
+        let (rows, cut) = rows(Kept::PortTool, 3, &tallies);
+        assert_eq!(cut, 7);
+        let rows: Vec<_> = rows.iter().map(|(row, packets, n)| (row.port, row.tool, *packets, *n)).collect();
+        assert_eq!(rows, [(0, 0, 2, Some(1)), (1, 0, 2, Some(1)), (8, 0, 6, Some(3)), (-1, -1, 14, Some(7))]);
+    }
+
+    #[test]
+    fn prefixes_are_of_scans_with_a_service() {
+        let tallies = [
+            slot(Kind::Syn, Family::V4, 23, 0xc633_6407, Tool::None),
+            slot(Kind::Syn, Family::V4, 23, 0xc633_6408, Tool::Zmap),
+            slot(Kind::Syn, Family::V6, 23, 0x2a00_1450_4001_0815, Tool::None),
+            slot(Kind::SynAck, Family::V4, 23, 0xc633_6407, Tool::None),
+            slot(Kind::Ip, Family::V4, 47, 0xc633_6407, Tool::None),
+        ];
+        let (rows, _) = rows(Kept::Prefix, usize::MAX, &tallies);
+        let rows: Vec<_> =
+            rows.iter().map(|(row, packets, n)| (row.prefix, row.family, *packets, *n)).collect();
+        assert_eq!(rows, [(0x00c6_3364, 4, 4, Some(2)), (0x2a00_1450_4001, 6, 2, Some(1))]);
+    }
+
+    #[test]
+    fn answers_keep_the_whole_source() {
+        let geo = Geo::open(Paths::default()).unwrap().tables();
+        let key = SketchKey::new([7; 16]);
+        let mut fold = Fold::new(&geo, &key, LENGTHS);
+        let watches = [(0, Watch { sensor: 11, role: Role::Dark })].into_iter().collect();
+        let tallies = [
+            slot(Kind::SynAck, Family::V6, 443, 0x2a00_1450_4001_0815, Tool::None),
+            slot(Kind::SynAck, Family::V6, 443, u64::MAX, Tool::None),
+            slot(Kind::IcmpErrorUdp, Family::V4, 53, 0xffff_ffff, Tool::None),
+            slot(Kind::Syn, Family::V4, 53, 1, Tool::None),
+        ];
+        fold.add(&tallies, &watches, LENGTHS, Some(1_570_114_860));
+        fold.add(&tallies[..1], &watches, LENGTHS, None);
+        let mut answers = Vec::new();
+        let cut = fold.answers(usize::MAX, |answer, packets| {
+            answers.push((*answer, packets));
+            Ok::<(), ()>(())
+        });
+        assert_eq!(cut, Ok(0));
+        let answer = |source, kind, port, family| Answer {
+            minute: 1_570_114_860,
+            source,
+            kind: kind as u8,
+            port,
+            family,
+        };
+        assert_eq!(
+            answers,
+            [
+                (answer(-1, Kind::SynAck, 443, 6), 2),
+                (answer(0xffff_ffff, Kind::IcmpErrorUdp, 53, 4), 2),
+                (answer(0x2a00_1450_4001_0815, Kind::SynAck, 443, 6), 2),
+            ]
+        );
+        assert!(fold.answers(0, |_, _| Ok::<(), ()>(())).is_ok_and(|cut| cut == 3));
+    }
+
+    #[test]
+    fn classes_without_a_sensor() {
+        let dark_and_lit: Watches = [(0, Role::Dark), (1, Role::Lit)]
+            .map(|(number, role)| (number, Watch { sensor: i64::from(number) + 1, role }))
+            .into_iter()
+            .collect();
+        assert_eq!(dark_and_lit.class_of_unattributed(Kind::Syn), Some(Class::Scan));
+        assert_eq!(dark_and_lit.class_of_unattributed(Kind::Tcp), None);
+        assert_eq!(Watches::default().class_of_unattributed(Kind::Syn), None);
+        assert!(dark_and_lit.only().is_none());
     }
 }

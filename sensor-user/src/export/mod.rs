@@ -1,4 +1,4 @@
-//! What leaves the agent: rows in several formats, the live table, Prometheus metrics.
+//! What leaves the agent: rows and answers in several formats, the live table, Prometheus metrics.
 
 pub mod answer;
 pub mod metrics;

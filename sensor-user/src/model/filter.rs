@@ -198,6 +198,11 @@ fn decide<'a>(all: &[Filter], fact: &impl Fn(Dimension) -> Fact<'a>, deciding: b
 }
 
 impl Comparison {
+    /// A dimension compared with values, which are of that dimension.
+    pub const fn new(dimension: Dimension, test: Test) -> Self {
+        Self { dimension, test }
+    }
+
     fn literals(&self) -> &[Literal] {
         match &self.test {
             Test::Is(literal) | Test::IsNot(literal) => std::slice::from_ref(literal),

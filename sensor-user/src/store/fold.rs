@@ -28,6 +28,8 @@ use crate::{
 
 /// Tallies that one call folds, but for the last of its epochs, which may go beyond.
 const AT_ONCE: usize = 2 << 20;
+/// Epochs that one call folds.
+const EPOCHS_AT_ONCE: u64 = 4096;
 /// Tallies that are in work at a time: some 100 bytes each.
 const IN_WORK: usize = 2 << 20;
 /// The longest epoch, in nanoseconds, that tells bursts by minutes: a minute, and what a timer may be
@@ -65,8 +67,8 @@ pub struct Damaged {
 }
 
 impl Store {
-    /// Folds epochs of complete generations, the oldest first, in one transaction: some two million
-    /// tallies, or a single epoch with more. After an error nothing was folded, and nothing is lost.
+    /// Folds epochs of complete generations, in the order in which they were kept, in one transaction:
+    /// as many as have some two million tallies together, and at most 4,096. After an error nothing was folded, and nothing is lost.
     ///
     /// An epoch goes to the hour, on the clock of the store's zone, of its midpoint, unless it reaches
     /// beyond that hour by more than 60 s in all; then to a span of its own. If its day is closed, it
@@ -115,6 +117,7 @@ struct Folding<'a> {
 impl Folding<'_> {
     fn run(&self, skip: &dyn Fn(i64) -> bool) -> Result<Folded, Fault> {
         let mut folded = Folded::default();
+        let mut rows = 0;
         let mut generations: HashMap<i64, Option<Generation>> = HashMap::new();
         let mut spans: BTreeMap<Span, Vec<Waiting>> = BTreeMap::new();
         let waiting: Vec<(i64, i64)> = self
@@ -130,7 +133,7 @@ impl Folding<'_> {
             if generations.get(&number).is_none_or(Option::is_none) {
                 continue;
             }
-            if folded.tallies >= AT_ONCE as u64 {
+            if rows >= AT_ONCE || folded.epochs >= EPOCHS_AT_ONCE {
                 folded.more = true;
                 break;
             }
@@ -138,6 +141,7 @@ impl Folding<'_> {
                 Ok(waiting) => {
                     folded.epochs += 1;
                     folded.tallies += waiting.drain.tallies.len() as u64;
+                    rows += waiting.drain.tallies.len() + waiting.drain.unattributed.len();
                     folded.packets += waiting.drain.outcomes.packets;
                     spans.entry(span_of(self.zone, &waiting.drain.span)).or_default().push(waiting);
                 }

@@ -51,6 +51,8 @@ const TOP_PREFIXES: usize = 20;
 const SPANS_AT_ONCE: usize = 100;
 /// Epochs that one transaction deletes.
 const EPOCHS_AT_ONCE: i64 = 10_000;
+/// Rows of a day that are held before they are written.
+const ROWS_HELD: usize = 4096;
 /// Seconds of a day as ages are counted.
 const DAY: i64 = 86_400;
 
@@ -105,22 +107,47 @@ impl Store {
     }
 
     /// Closes every open day that ended at `until` (in seconds since 1970) or earlier, the oldest
-    /// first. Gives their starts. To be called when all of their epochs are folded: what is folded
-    /// later is added to the cubes of the day in full, but cannot bring a new row into its lists.
+    /// first, but none whose epochs are still to be folded. Gives their starts.
+    ///
+    /// What comes later is added to the cubes of a closed day in full, but cannot bring a new row into
+    /// its lists of prefixes, surveys and victims.
     ///
     /// # Errors
     ///
     /// If the store cannot be read or written.
     pub fn close_days(&mut self, until: i64, limits: &Limits) -> Result<Vec<i64>, StoreError> {
-        let zone = self.zone.clone();
-        let open =
-            self.read("look for days that are over", |connection| Ok(open_days(connection, &zone)?))?;
+        let open = self.read("look for days that are over", |connection| {
+            let until = match self.first_to_fold(connection)? {
+                Some(first) => until.min(first.saturating_sub(victims::BEYOND)),
+                None => until,
+            };
+            let mut days = open_days(connection, &self.zone)?;
+            days.retain(|day| day.end() <= until);
+            Ok(days)
+        })?;
         let mut closed = Vec::new();
-        for day in open.into_iter().filter(|day| day.end() <= until) {
+        for day in open {
             self.write("close a day", |connection| close(connection, &day, limits))?;
             closed.push(day.start);
         }
         Ok(closed)
+    }
+
+    /// When the first epoch began that waits to be folded, in seconds since 1970.
+    fn first_to_fold(&self, connection: &Connection) -> rusqlite::Result<Option<i64>> {
+        let mut find = connection.prepare_cached(
+            "SELECT e.id, e.start_ns FROM epoch e JOIN generation g ON g.id = e.generation
+             WHERE e.tallies IS NOT NULL AND g.complete = 1",
+        )?;
+        let mut rows = find.query([])?;
+        let mut first: Option<i64> = None;
+        while let Some(row) = rows.next()? {
+            if !self.damaged.contains(&row.get(0)?) {
+                let start = row.get::<_, i64>(1)?.div_euclid(1_000_000_000);
+                first = Some(first.map_or(start, |first| first.min(start)));
+            }
+        }
+        Ok(first)
     }
 
     fn delete_spans(&mut self, now: i64, retention: &Retention) -> Result<(u64, bool), StoreError> {
@@ -295,16 +322,19 @@ fn parts(connection: &Connection, spans: Vec<i64>) -> Result<(Vec<Part>, bool), 
     Ok((parts, is_mixed))
 }
 
+/// A row with its packets and the bytes of its sketch.
+type Counted = (Row, u64, Option<Vec<u8>>);
+
 /// A part's rows of a cube, in the order of the index.
 struct Stream<'s> {
     rows: Rows<'s>,
     fits: [bool; 2],
-    head: Option<(Row, u64, Option<Vec<u8>>)>,
+    head: Option<Counted>,
 }
 
 impl Stream<'_> {
     /// Takes the first row, and reads the next.
-    fn next(&mut self, table: &Table) -> Result<Option<(Row, u64, Option<Vec<u8>>)>, Fault> {
+    fn next(&mut self, table: &Table) -> Result<Option<Counted>, Fault> {
         let next = match self.rows.next()? {
             Some(found) => {
                 let (row, packets, sources) = table.read(found)?;
@@ -321,7 +351,9 @@ impl Stream<'_> {
     }
 }
 
-/// Adds up a cube of all parts: their rows come in the same order, so nothing has to be sorted or held.
+/// Adds up a cube of all parts: their rows come in the same order, so nothing has to be sorted, and few
+/// are held at a time. (Some are: SQLite looks up the place of every reader anew when something is
+/// written between its rows.)
 fn roll_up(connection: &Connection, cube: Kept, parts: &[Part], day: i64) -> Result<(), Fault> {
     let table = Table::of(cube);
     let mut statements =
@@ -334,9 +366,18 @@ fn roll_up(connection: &Connection, cube: Kept, parts: &[Part], day: i64) -> Res
         stream.next(&table)?;
     }
     let mut upsert = connection.prepare_cached(&table.upsert())?;
+    let mut done: Vec<Counted> = Vec::with_capacity(ROWS_HELD);
+    let mut write = |done: &mut Vec<Counted>| -> rusqlite::Result<()> {
+        for (row, packets, sources) in done.drain(..) {
+            table.put(&mut upsert, day, &row, packets, sources.as_deref())?;
+        }
+        Ok(())
+    };
     loop {
         let heads = streams.iter().filter_map(|stream| stream.head.as_ref().map(|(row, ..)| row));
-        let Some(first) = heads.min_by(|a, b| table.order(a, b)).copied() else { return Ok(()) };
+        let Some(first) = heads.min_by(|a, b| table.order(a, b)).copied() else {
+            return Ok(write(&mut done)?);
+        };
         let mut packets = 0u64;
         let mut bytes: Option<Vec<u8>> = None;
         let mut merged: Option<Sketch> = None;
@@ -359,7 +400,10 @@ fn roll_up(connection: &Connection, cube: Kept, parts: &[Part], day: i64) -> Res
             }
         }
         let sources = merged.map(|sketch| sketch.to_bytes()).or(bytes);
-        table.put(&mut upsert, day, &first, packets, sources.as_deref())?;
+        done.push((first, packets, sources));
+        if done.len() == ROWS_HELD {
+            write(&mut done)?;
+        }
     }
 }
 

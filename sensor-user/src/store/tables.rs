@@ -16,7 +16,8 @@ use crate::{
 
 /// The most rows that a span keeps of each cube, and a day of what its lists are made of. Beyond it the
 /// rows with the fewest packets are put together as `other` until nine tenths are left; the lists lose
-/// theirs. The span's `cut` tells of either.
+/// theirs. The span's `cut` tells of either. Rows `other` do not count: of those there is one for each
+/// class, kind, family and sensor.
 ///
 /// Totals need no bound: they are by class, kind, family and sensor only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -326,7 +327,7 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     let Table { name, other, .. } = table;
     let range = format!("{} BETWEEN ?1 AND ?2", table.owner);
     let is_within = {
-        let sql = format!("SELECT count(*) FROM {name} WHERE {range}");
+        let sql = format!("SELECT count(*) FROM {name} WHERE {range} AND NOT ({other})");
         let count: i64 =
             connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
         u64::try_from(count).unwrap_or(0) <= bound
@@ -395,8 +396,7 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     Ok(cut)
 }
 
-/// Where to cut so that `target` rows are left, those of what was cut before among them; `None` if
-/// there is nothing to cut.
+/// Where to cut so that `target` rows are left; `None` if there are no more.
 fn threshold(
     connection: &Connection,
     table: &Table,
@@ -404,23 +404,17 @@ fn threshold(
     target: u64,
 ) -> rusqlite::Result<Option<Threshold>> {
     let Table { name, owner: column, other, .. } = table;
-    let sql = format!("SELECT packets, {other} FROM {name} WHERE {column} BETWEEN ?1 AND ?2");
+    let sql = format!("SELECT packets FROM {name} WHERE {column} BETWEEN ?1 AND ?2 AND NOT ({other})");
     let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([owner.first, owner.last])?;
-    let mut packets: Vec<i64> = Vec::new();
-    let mut kept = 0u64;
-    while let Some(row) = rows.next()? {
-        if row.get(1)? {
-            kept += 1;
-        } else {
-            packets.push(row.get(0)?);
-        }
-    }
-    let stay = usize::try_from(target.saturating_sub(kept)).unwrap_or(usize::MAX);
-    let Some(excess) = packets.len().checked_sub(stay).filter(|&excess| excess > 0) else { return Ok(None) };
-    let (_, &mut packets_of_last, above) = packets.select_nth_unstable(excess - 1);
-    let stay = above.iter().filter(|&&packets| packets == packets_of_last).count();
-    Ok(Some(Threshold { packets: packets_of_last, stay: stay as i64 }))
+    let packets = statement.query_map([owner.first, owner.last], |row| row.get(0))?;
+    let mut packets: Vec<i64> = packets.collect::<rusqlite::Result<_>>()?;
+    let target = usize::try_from(target).unwrap_or(usize::MAX);
+    let Some(excess) = packets.len().checked_sub(target).filter(|&excess| excess > 0) else {
+        return Ok(None);
+    };
+    let (_, &mut last, above) = packets.select_nth_unstable(excess - 1);
+    let stay = above.iter().filter(|&&packets| packets == last).count();
+    Ok(Some(Threshold { packets: last, stay: stay as i64 }))
 }
 
 /// What was cut, in one sum.

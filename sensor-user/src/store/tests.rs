@@ -869,7 +869,7 @@ fn make_fixture() {
     let empty: Vec<_> = rows_by_table(store.connection().unwrap());
     assert!(empty.iter().all(|(_, rows)| *rows > 0), "{empty:?}");
     drop(store);
-    let file = fs::File::create(FIXTURE).unwrap();
+    let file = File::create(FIXTURE).unwrap();
     let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
     io::Write::write_all(&mut gzip, &fs::read(scratch.place().path).unwrap()).unwrap();
     gzip.finish().unwrap();
@@ -880,7 +880,7 @@ fn a_store_of_version_1_is_brought_up_to_date() {
     let scratch = Scratch::new();
     let place = scratch.place();
     let mut database = Vec::new();
-    let mut gzip = flate2::read::GzDecoder::new(fs::File::open(FIXTURE).unwrap());
+    let mut gzip = flate2::read::GzDecoder::new(File::open(FIXTURE).unwrap());
     io::Read::read_to_end(&mut gzip, &mut database).unwrap();
     fs::write(&place.path, &database).unwrap();
     fs::write(place.key(), FIXTURE_KEY).unwrap();

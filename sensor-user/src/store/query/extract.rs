@@ -63,8 +63,8 @@ impl Table {
 }
 
 impl Reader {
-    /// Calls `each` with all rows of a cube in spans that lie wholly in a period, by time. Sketches are read only if
-    /// they are asked for.
+    /// Calls `each` with all rows of a cube in spans that lie wholly in a period, by time, each with
+    /// its sketch.
     ///
     /// # Errors
     ///

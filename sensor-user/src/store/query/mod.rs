@@ -5,6 +5,7 @@
 //! condition and a dimension mean the same as in [`crate::cube`].
 
 mod extract;
+mod group;
 mod quality;
 mod spans;
 mod table;
@@ -19,6 +20,7 @@ use rusqlite::{CachedStatement, Connection, params_from_iter, types::Value as Sq
 use sensor_common::kind::Family;
 
 use self::{
+    group::Group,
     spans::{Chosen, Span},
     table::{Bounds, Cells},
 };
@@ -206,13 +208,6 @@ struct Counts {
     v4: u64,
 }
 
-/// What rows are told apart by: the values of the dimensions, and the place of the sensor's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Group {
-    row: Row,
-    sensor: Option<u32>,
-}
-
 type Groups<T> = HashMap<Group, T, FixedState>;
 
 /// Sensors as they are in the store.
@@ -299,9 +294,11 @@ impl<'a> Plan<'a> {
         Some(slot.start.saturating_mul(1_000_000_000))
     }
 
-    fn bounds(&self, table: Table) -> Bounds {
-        let bounds = |filter| Bounds::of(filter, table, |name| self.sensors.rows_of(name));
-        self.filter.as_ref().map(bounds).unwrap_or_default()
+    /// What is told to SQLite of the condition, and of the groups that are wanted.
+    fn bounds(&self, table: Table, groups: Option<&Filter>) -> Bounds {
+        let all = self.filter.iter().chain(groups).cloned().reduce(Filter::and);
+        let bounds = |filter| Bounds::of(&filter, table, |name| self.sensors.rows_of(name));
+        all.map(bounds).unwrap_or_default()
     }
 }
 
@@ -381,14 +378,16 @@ impl<'a> Scan<'a> {
 }
 
 /// Scans by cube, prepared when first wanted.
-struct Scans<'a> {
+struct Scans<'a, 'f> {
     reads: Reads,
+    /// A condition that all groups that are wanted fulfil.
+    groups: Option<&'f Filter>,
     scans: Vec<Scan<'a>>,
 }
 
-impl<'a> Scans<'a> {
-    const fn new(reads: Reads) -> Self {
-        Self { reads, scans: Vec::new() }
+impl<'a, 'f> Scans<'a, 'f> {
+    const fn new(reads: Reads, groups: Option<&'f Filter>) -> Self {
+        Self { reads, groups, scans: Vec::new() }
     }
 
     fn of(&mut self, plan: &Plan<'a>, table: Table) -> rusqlite::Result<&mut Scan<'a>> {
@@ -396,7 +395,12 @@ impl<'a> Scans<'a> {
             Some(index) => index,
             None => {
                 let columns = table.columns_for(&plan.needed).unwrap_or(table.key().len());
-                self.scans.push(Scan::new(plan.connection, table, columns, plan.bounds(table), self.reads)?);
+                let bounds = match self.reads {
+                    // Of a key that is known there is nothing more to tell.
+                    Reads::SketchesOfKey => Bounds::default(),
+                    Reads::Counts | Reads::Sketches => plan.bounds(table, self.groups),
+                };
+                self.scans.push(Scan::new(plan.connection, table, columns, bounds, self.reads)?);
                 self.scans.len() - 1
             }
         };
@@ -418,7 +422,7 @@ struct Counted {
 
 impl Plan<'_> {
     fn count(&self, spans: &[Span]) -> rusqlite::Result<Counted> {
-        let mut scans = Scans::new(Reads::Counts);
+        let mut scans = Scans::new(Reads::Counts, None);
         let mut counted = Counted::default();
         for span in spans {
             let Some(table) = self.table(span.cut) else { continue };
@@ -444,19 +448,49 @@ impl Plan<'_> {
         Ok(counted)
     }
 
-    /// Sources of these groups, in their order. `all`: there are no other groups, which spares a look
-    /// at each key before its sketches.
+    /// Sources of these groups, in their order. `all`: there are no other groups.
     fn sources(
         &self,
         spans: &[Span],
         groups: &[Group],
         all: bool,
     ) -> rusqlite::Result<(Vec<Union>, Option<String>)> {
+        if all {
+            return self.unions(spans, groups, None);
+        }
+        // Those that want the same values apart, so that SQLite can be told to look at few rows.
+        let mut alike: HashMap<u32, Vec<usize>, FixedState> = HashMap::default();
+        for (place, group) in groups.iter().enumerate() {
+            alike.entry(group::nulls(group, self.by)).or_default().push(place);
+        }
+        let mut unions = vec![Union::default(); groups.len()];
+        let mut trouble = None;
+        for places in alike.into_values() {
+            let wanted: Vec<Group> = places.iter().map(|&place| groups[place]).collect();
+            let condition = group::condition(&wanted, self.by, &self.sensors.names);
+            let (found, failure) = self.unions(spans, &wanted, Some(&condition))?;
+            trouble = trouble.or(failure);
+            for (place, union) in places.into_iter().zip(found) {
+                unions[place] = union;
+            }
+        }
+        Ok((unions, trouble))
+    }
+
+    /// Sources of groups that all fulfil a condition; without one there are no other groups, which spares a look at
+    /// each key before its sketches.
+    fn unions(
+        &self,
+        spans: &[Span],
+        groups: &[Group],
+        condition: Option<&Filter>,
+    ) -> rusqlite::Result<(Vec<Union>, Option<String>)> {
+        let all = condition.is_none();
         let mut unions = vec![Union::default(); groups.len()];
         let places: Groups<usize> = groups.iter().enumerate().map(|(place, &group)| (group, place)).collect();
         let mut trouble = None;
-        let mut keys = Scans::new(Reads::Counts);
-        let mut sketches = Scans::new(if all { Reads::Sketches } else { Reads::SketchesOfKey });
+        let mut keys = Scans::new(Reads::Counts, condition);
+        let mut sketches = Scans::new(if all { Reads::Sketches } else { Reads::SketchesOfKey }, None);
         for span in spans {
             let Some(table) = self.table(span.cut) else { continue };
             let time = self.time(span);
@@ -626,8 +660,10 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     summary.rows = groups.len() as u64;
 
     if !query.packets_only {
-        // Of all; where there are no rows to tell apart this may be another, smaller cube.
-        let all = Plan { by: &[], needed: of_filter, step: None, filter: plan.filter.clone(), ..plan };
+        // Of all. Where there are no rows to tell apart this may be another, smaller cube, but not one that
+        // knows of prefixes beyond the largest.
+        let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter };
+        let all = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..plan };
         let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
         summary.sources = total.first().and_then(Union::estimate);
         summary.sources_missing = trouble;
@@ -780,7 +816,7 @@ fn unattributed(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<u64> {
         plan.needed.pop();
         plan.needed.push(Dimension::Tool);
     }
-    let mut scans = Scans::new(Reads::Counts);
+    let mut scans = Scans::new(Reads::Counts, None);
     let mut sum = 0u64;
     for span in spans.iter().filter(|span| span.lost > 0) {
         let Some(table) = plan.table(span.cut) else { continue };

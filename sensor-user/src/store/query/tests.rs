@@ -336,8 +336,8 @@ fn what_is_not_folded_yet_is_told() {
     let connection = filled(&[Event::default()], &[]);
     connection
         .execute_batch(
-            "INSERT INTO generation VALUES (1, 'a', x'00000000000000000000000000000001', 'live', 0, 32, 64, 3, 0, 1),
-             (2, 'a', x'00000000000000000000000000000002', 'replay', 0, 32, 64, 3, 0, 0)",
+            "INSERT INTO generation VALUES (1, 'a', x'00000000000000000000000000000001', 'live', 0, 32, 64, 3, 0, 0, 0, 1),
+             (2, 'a', x'00000000000000000000000000000002', 'replay', 0, 32, 64, 3, 0, 0, 0, 0)",
         )
         .unwrap();
     for (generation, epoch, hour, tallies) in [
@@ -477,6 +477,12 @@ fn prefixes_are_of_whole_days() {
     assert_eq!(answer.rows.len(), 1);
     assert_eq!(answer.rows[0].row.prefix.unwrap().to_string(), "192.0.2.0/24");
     assert_eq!((answer.summary.packets, answer.summary.partial, answer.summary.largest_only), (9, 2, true));
+    // Beyond the largest prefixes there are more sources, which the packets are not of.
+    connection
+        .execute("UPDATE total SET sources = NULL WHERE span IN (SELECT id FROM span WHERE level = 1)", [])
+        .unwrap();
+    let again = ask(&connection, &query(&[Dimension::Prefix, Dimension::DstPort], 0, 48));
+    assert_eq!((answer.summary.sources, again.summary.sources), (Some(1), Some(1)));
     let one = with("prefix = 192.0.2.0/24 and dst_port = 23", query(&[], 0, 48));
     assert_eq!(ask(&connection, &one).summary.packets, 9);
     let other = with("prefix = 192.0.3.0/24", query(&[], 0, 48));
