@@ -1,7 +1,5 @@
 //! Epochs into the store, and from there into hours and days.
 
-use std::time::Instant;
-
 use anyhow::{Result, ensure};
 use sensor_common::layout::Slot;
 use teiten::{
@@ -15,6 +13,7 @@ use crate::{
     Options,
     epochs::{self, START},
     keys::rank,
+    pipeline::timed,
     report::{Section, median},
     store::{bytes, directory},
 };
@@ -135,10 +134,4 @@ pub fn close(store: &mut Store) -> Result<()> {
     let done = store.maintain(START + 86_400 + GRACE, &Retention::default(), &Limits::default())?;
     ensure!(done.closed == [START], "the day was not closed: {done:?}");
     Ok(())
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed().as_secs_f64())
 }

@@ -118,7 +118,7 @@ pub fn port(rank: usize, day: i64) -> u16 {
 
 /// Makes a store of about so many rows.
 pub fn make(path: &Path, rows: u64) -> Result<Made> {
-    let mut store = Store::open(&place(path), Some("UTC"))?;
+    let mut store = Store::open(&Place::new(path), Some("UTC"))?;
     store.add_generation(&NewGeneration {
         generation: [1; 16],
         host: "bench",
@@ -179,11 +179,6 @@ pub fn make(path: &Path, rows: u64) -> Result<Made> {
     }
     connection.execute_batch("COMMIT")?;
     Ok(made)
-}
-
-/// Where the store is.
-pub fn place(path: &Path) -> Place {
-    Place::new(path)
 }
 
 fn event(random: &mut Random, day: i64) -> Event {
