@@ -133,8 +133,10 @@ pub struct Control {
     pub store: [u8; 16],
     /// Written by the agent for whoever asks how it fares; the program does not read it.
     pub agent: AgentNote,
+    /// Epochs below this one are kept elsewhere: set by the agent before it zeroes their bank.
+    pub released: u64,
     /// No meaning; 0.
-    pub reserved_end: [u64; 4],
+    pub reserved_end: [u64; 3],
 }
 
 /// What the agent says of itself.
@@ -243,7 +245,7 @@ const _: () = {
     assert!(offset_of!(Control, epoch) == 48 && offset_of!(Control, uncounted) == 56);
     assert!(offset_of!(Control, banks) == 64 && offset_of!(Control, store) == 192);
     assert!(size_of::<AgentNote>() == 16 && offset_of!(Control, agent) == 208);
-    assert!(size_of::<Control>() == 256 && offset_of!(Control, reserved_end) + 32 == 256);
+    assert!(size_of::<Control>() == 256 && offset_of!(Control, reserved_end) + 24 == 256);
     assert!(SLOTS == 1 << 16, "slot_of gives 16 bits");
     assert!(Kind::ALL.len() <= KIND_ROWS);
     assert!(Kind::Ip as usize == Kind::Fragment as usize + 1 && Kind::Ip as usize == Kind::ALL.len() - 1);

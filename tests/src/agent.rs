@@ -212,6 +212,36 @@ impl Agent {
         Finished { status, stdout: self.stdout.text(), stderr: self.stderr.text() }
     }
 
+    /// Kills it on the spot (SIGKILL).
+    ///
+    /// # Panics
+    ///
+    /// If it has ended before by itself: then it had something to complain of.
+    pub fn kill(self) -> Finished {
+        self.signal(libc::SIGKILL);
+        let finished = self.end();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&finished.status);
+        assert_eq!(
+            signal,
+            Some(libc::SIGKILL),
+            "it ended by itself, {}:\n{}",
+            finished.status,
+            finished.stderr
+        );
+        finished
+    }
+
+    /// Asks it to end (SIGTERM), and waits for that.
+    pub fn terminate(self) -> Finished {
+        self.signal(libc::SIGTERM);
+        self.end()
+    }
+
+    /// Whether it has ended by itself, and how.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("our own child")
+    }
+
     /// Interrupts it, and waits for its end.
     pub fn interrupt(self) -> Finished {
         self.signal(libc::SIGINT);

@@ -9,6 +9,12 @@
 //! - [`send`]: frames out of, and into, packet sockets;
 //! - [`bpf`]: small BPF programs and maps of a test's own;
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
+//! - [`station`]: a sensor with a store and a pin path, and the commands that work on them;
+//! - [`trace`]: a process that is killed at one of its system calls;
+//! - [`flood`]: more frames than anybody can send by hand;
+//! - [`store`]: what a store holds, by SQL alone;
+//! - [`bpffs`]: a place to pin to;
+//! - [`tmpfs`]: a small file system that can be filled up;
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;
 //! - [`mmdb`]: country databases in the making;
@@ -24,7 +30,9 @@ use std::{
 
 pub mod agent;
 pub mod bpf;
+pub mod bpffs;
 pub mod capture;
+pub mod flood;
 pub mod frames;
 pub mod host;
 pub mod mmdb;
@@ -34,7 +42,11 @@ pub mod random;
 pub mod rules;
 pub mod scratch;
 pub mod send;
+pub mod station;
+pub mod store;
 pub mod stored;
+pub mod tmpfs;
+pub mod trace;
 
 /// How long tests wait for what must happen. Long enough for a loaded machine: nobody waits this
 /// long unless a test fails.

@@ -12,6 +12,7 @@ use std::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::process::CommandExt,
     },
+    path::Path,
     process::{self, Command},
     thread,
 };
@@ -69,6 +70,24 @@ impl Netns {
                 .expect("nothing panics there")
         });
         Self(made.expect("a network namespace").into())
+    }
+
+    /// One that somebody else made, by a path such as /proc/PID/ns/net.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or not any more.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        File::open(path).map(|file| Self(file.into()))
+    }
+
+    /// Another hold on it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no descriptor left.
+    pub fn hold(&self) -> Self {
+        Self(self.0.try_clone().expect("a descriptor"))
     }
 
     /// Lets the calling thread, or the process about to be executed, enter.

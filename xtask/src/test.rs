@@ -5,6 +5,8 @@
 //! `--no-skip`, tests find `TEITEN_NO_SKIP=1` and fail instead. Other variables that tests find: `TEITEN_BIN`
 //! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMTOOL`, `TEITEN_DATA` (the
 //! folder of databases), `TEITEN_PYTHON` (a Python with DuckDB), `TEITEN_ORACLE_FRAMES` (with `--oracle`).
+//! Whoever starts them may set `TEITEN_KILLS`, `TEITEN_STEPS` and `TEITEN_ALONE_SECONDS`, which make the tests of
+//! faults longer, and `TEITEN_SEED`, which repeats one of them (`tests/tests/keep.rs`, `steps.rs`).
 
 use std::{env, ffi::OsString};
 

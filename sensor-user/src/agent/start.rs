@@ -91,8 +91,10 @@ impl Start<'_> {
             None => (self.load()?, false),
         };
         let mut meanwhile = Vec::new();
-        if adopted && !generation.observes() {
-            // Nobody knows until when packets could arrive: what was counted is an epoch of its own.
+        if adopted {
+            generation.detach_but(&self.staying())?;
+            // What was counted up to now is told apart from what will be, and so is the time.
+            generation.pinned.banks.grace()?;
             if let Some(drains) = generation.drain_all()? {
                 meanwhile = drains;
                 generation.keeping.begin_observing();
@@ -117,23 +119,21 @@ impl Start<'_> {
         Ok(Started { generation, meanwhile, adopted, modes, replaced })
     }
 
-    /// Puts a program on the wanted interfaces, and on no other.
+    /// Indices of the interfaces that stay as they are if a program of ours sits on them.
+    fn staying(&self) -> Vec<u32> {
+        let stays = |interface: &Interface| self.mode.is_none_or(|mode| interface.xdp_mode == Some(mode));
+        self.interfaces.iter().filter(|interface| stays(interface)).map(|interface| interface.index).collect()
+    }
+
+    /// Puts a program on the wanted interfaces, on which it does not sit, and takes others off the rest.
     fn attach<E: From<KernelError>>(
         &self,
         generation: &mut Generation,
         others: &mut [Box<Generation>],
         attach: impl Fn(&mut Pinned, &Interface) -> Result<Mode, E>,
     ) -> Result<Vec<(String, Mode)>, E> {
-        let stays = |interface: &Interface| self.mode.is_none_or(|mode| interface.xdp_mode == Some(mode));
-        let staying: Vec<u32> = self
-            .interfaces
-            .iter()
-            .filter(|interface| stays(interface))
-            .map(|interface| interface.index)
-            .collect();
-        generation.detach_but(&staying)?;
         for other in others.iter_mut() {
-            other.detach_but(&staying)?;
+            other.detach_but(&self.staying())?;
         }
         let mut modes = Vec::with_capacity(self.interfaces.len());
         for interface in self.interfaces {
@@ -195,7 +195,7 @@ pub fn adopt(pins: &Pins, store: &SharedStore, restored: bool) -> Result<Vec<Box
         let row = guard
             .generation(header.generation)?
             .ok_or_else(|| diverged(Diverged { kernel: header.epoch, store: None }))?;
-        let quiet = match resume(header.epoch, row.last_epoch) {
+        let quiet = match resume(header.epoch, header.released, row.last_epoch) {
             Err(missing) if restored && missing.is_behind() => {
                 let next = header.epoch.saturating_sub(1);
                 guard.skip_epochs(row.id, next)?;

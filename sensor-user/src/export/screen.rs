@@ -46,9 +46,9 @@ impl Kept {
             Some((trouble, since_ns)) => {
                 let since = Timestamp::from_nanosecond(since_ns.into()).unwrap_or_default();
                 format!(
-                    "STORE {} TAKES NOTHING since {since:.0} ({}); the kernel keeps the counts",
-                    self.path,
-                    trouble.name()
+                    "STORE TAKES NOTHING since {since:.0} ({}); the kernel keeps the counts: {}",
+                    trouble.name(),
+                    self.path
                 )
             }
         }
@@ -277,6 +277,19 @@ mod tests {
         assert!(text.contains("not ranked: unknown 234"));
         let port = text.lines().find(|line| line.contains("23/tcp")).unwrap();
         assert!(port.contains("81.0 %") && port.contains("NL") && port.contains("100.0 %"), "{port}");
+    }
+
+    #[test]
+    fn the_store_is_told_and_its_trouble_first() {
+        let interval = interval();
+        let with = |trouble| {
+            let store = Kept { path: "t.db".to_owned(), since: 1_570_147_200, frames: 12_345, trouble };
+            let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: Some(store) };
+            render(&header, &interval, &interval.totals, 3, 80)
+        };
+        assert!(with(None).contains("store t.db: 12,345 frames since 2019-10-04T00:00:00Z\n"));
+        let text = with(Some((Trouble::Full, 1_570_147_202_000_000_000)));
+        assert!(text.contains("STORE TAKES NOTHING since 2019-10-04T00:00:02Z (full)"), "{text}");
     }
 
     #[test]

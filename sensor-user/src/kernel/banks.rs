@@ -61,6 +61,8 @@ pub struct Header {
     pub configuration: u64,
     /// The epoch that is being counted.
     pub epoch: u64,
+    /// Epochs below this one were released.
+    pub released: u64,
     pub sizes: Sizes,
     /// When each bank began to count: that of the epoch's parity began with the epoch.
     pub starts: [Start; 2],
@@ -85,6 +87,7 @@ impl Header {
             store: control.store,
             configuration: control.configuration,
             epoch: control.epoch,
+            released: control.released,
             sizes: Sizes { slices: control.slices, chunks: control.chunks },
             starts: [0, 1].map(|bank: usize| Start {
                 real_ns: control.banks[bank].start_real_ns,
@@ -204,18 +207,16 @@ impl Banks {
     /// Zeroes the bank that was drained: its counts are kept elsewhere. Does nothing if no drain has
     /// succeeded since the last release.
     pub fn release(&mut self) {
-        let bank = (self.epoch() & 1) as usize ^ 1;
+        let epoch = self.epoch();
+        let bank = (epoch & 1) as usize ^ 1;
+        let (Bank::Full(Some(all)) | Bank::Adopted(Some(all))) = self.quiet else { return };
+        // From here on, nobody may take the bank for one whose counts are still to be kept.
+        self.released_cell().store(epoch, Ordering::Release);
         match self.quiet {
-            Bank::Full(Some(all)) => {
-                self.zero(bank);
-                self.uncounted = all;
-            }
-            Bank::Adopted(Some(all)) => {
-                self.zero_whole(bank);
-                self.uncounted = all;
-            }
-            Bank::Zeroed | Bank::Full(None) | Bank::Adopted(None) => return,
+            Bank::Adopted(_) => self.zero_whole(bank),
+            _ => self.zero(bank),
         }
+        self.uncounted = all;
         self.quiet = Bank::Zeroed;
     }
 
@@ -291,6 +292,11 @@ impl Banks {
     fn epoch_cell(&self) -> &AtomicU64 {
         // SAFETY: aligned, mapped as long as `self`, and only ever read and written atomically.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.control.get(0)).epoch) }
+    }
+
+    fn released_cell(&self) -> &AtomicU64 {
+        // SAFETY: as for the epoch.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.control.get(0)).released) }
     }
 
     fn uncounted_cell(&self) -> &AtomicU64 {

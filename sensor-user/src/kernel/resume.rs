@@ -41,8 +41,9 @@ impl Diverged {
             ),
             store => format!(
                 "the store is behind the kernel: it ends with {} of these counters, which count epoch {kernel} \
-                 and hold no more than the one before it; it is an older copy; give the newest one, or go on \
-                 without what lies between by `teiten detach --discard`",
+                 and hold no more than the one before it; it is an older copy; put the newest one in its \
+                 place, or keep what the kernel still holds, without what lies between, by `teiten detach \
+                 --restored`",
                 store.map_or_else(|| "no epoch".to_owned(), |store| format!("epoch {store}"))
             ),
         }
@@ -54,18 +55,20 @@ impl Diverged {
 ///
 /// The epoch before the kernel's is in the quiet bank until it is zeroed, and the kernel's epoch was
 /// not raised before that bank was zeroed, which was not done before its last content was committed.
-/// So the store has the epoch before the kernel's, or lacks just that one.
+/// So the store has the epoch before the kernel's, or lacks just that one. Epochs below `released`
+/// were in the store, and their banks may be zeroed: a store that lacks one is an older copy.
 ///
 /// # Errors
 ///
 /// [`Diverged`] if neither is so: one of the two was replaced.
-pub fn resume(kernel: u64, store: Option<u64>) -> Result<Quiet, Diverged> {
+pub fn resume(kernel: u64, released: u64, store: Option<u64>) -> Result<Quiet, Diverged> {
     // Without any epoch in the store, the next one is 0.
     let next = match store {
         None => Some(0),
         Some(last) => last.checked_add(1),
     };
     match next {
+        Some(next) if next < released => Err(Diverged { kernel, store }),
         Some(next) if next == kernel => Ok(Quiet::Zero),
         Some(next) if next.checked_add(1) == Some(kernel) => Ok(Quiet::Drain(next)),
         _ => Err(Diverged { kernel, store }),
@@ -94,18 +97,23 @@ mod tests {
             (u64::MAX, Some(u64::MAX), None),
             (0, Some(u64::MAX), None),
         ] {
-            assert_eq!(resume(kernel, store).ok(), expected, "{kernel}, {store:?}");
+            assert_eq!(resume(kernel, 0, store).ok(), expected, "{kernel}, {store:?}");
         }
+        assert_eq!(resume(2, 1, Some(0)), Ok(Quiet::Drain(1)));
+        assert_eq!(resume(2, 2, Some(1)), Ok(Quiet::Zero));
+        assert!(resume(2, 2, Some(0)).is_err_and(|diverged| diverged.is_behind()), "it was zeroed");
+        assert!(resume(1, 1, None).is_err_and(|diverged| diverged.is_behind()), "it was zeroed");
     }
 
     #[test]
     fn what_diverged_is_told() {
         let says = |kernel, store| {
-            let diverged = resume(kernel, store).unwrap_err();
+            let diverged = resume(kernel, 0, store).unwrap_err();
             (diverged.is_behind(), diverged.to_string())
         };
         let (behind, text) = says(9, Some(3));
         assert!(behind && text.contains("behind") && text.contains("epoch 3") && text.contains("epoch 9"));
+        assert!(text.contains("--restored") && !text.contains("--discard"), "{text}");
         let (behind, text) = says(2, None);
         assert!(behind && text.contains("behind") && text.contains("no epoch"), "{text}");
         let (behind, text) = says(3, Some(3));
@@ -161,6 +169,7 @@ mod tests {
     struct World {
         // The kernel.
         epoch: u8,
+        released: u8,
         banks: [Packets; 2],
         runs: [Option<Run>; 2],
         attached: bool,
@@ -170,6 +179,8 @@ mod tests {
         // The store.
         last: Option<u8>,
         kept: Packets,
+        /// What was kept, by epoch.
+        epochs: [Packets; MOST_EPOCHS as usize],
         // The agent.
         step: Step,
         /// Whether no run can follow, so that its next commit is the last.
@@ -181,10 +192,11 @@ mod tests {
     /// What the agent of a model does, so that wrong ones can be tried.
     #[derive(Clone, Copy)]
     struct Agent {
-        rule: fn(u64, Option<u64>) -> Result<Quiet, Diverged>,
+        rule: fn(u64, u64, Option<u64>) -> Result<Quiet, Diverged>,
         waits_after_flip: bool,
         waits_after_detach: bool,
         zeroes: bool,
+        marks: bool,
         commits_before_zero: bool,
         reads_back: bool,
     }
@@ -194,6 +206,7 @@ mod tests {
         waits_after_flip: true,
         waits_after_detach: true,
         zeroes: true,
+        marks: true,
         commits_before_zero: true,
         reads_back: true,
     };
@@ -202,6 +215,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 epoch: 0,
+                released: 0,
                 banks: [0; 2],
                 runs: [None; 2],
                 attached: true,
@@ -210,6 +224,7 @@ mod tests {
                 counted: 0,
                 last: None,
                 kept: 0,
+                epochs: [0; MOST_EPOCHS as usize],
                 step: Step::Down,
                 retiring: false,
                 read: None,
@@ -221,7 +236,17 @@ mod tests {
         }
 
         fn rule(&self, agent: &Agent) -> Result<Quiet, Diverged> {
-            (agent.rule)(self.epoch.into(), self.last.map(u64::from))
+            (agent.rule)(self.epoch.into(), self.released.into(), self.last.map(u64::from))
+        }
+
+        /// The same world with a copy of the store that was made when `last` was its last epoch.
+        fn restored(&self, last: Option<u8>) -> Self {
+            let epochs = self.epochs.iter().take(last.map_or(0, |last| usize::from(last) + 1));
+            let kept = epochs.fold(0, |all, packets| all | packets);
+            self.then(|world| {
+                world.last = last;
+                world.kept = kept;
+            })
         }
 
         /// What is in the banks and will be drained, now or by an agent to come.
@@ -244,6 +269,15 @@ mod tests {
             }
             if self.pinned {
                 self.rule(agent).map_err(|diverged| diverged.to_string())?;
+                // An older copy is refused, unless the banks still hold all that it lacks.
+                for older in (0..=self.last.unwrap_or(0)).map(|epochs| epochs.checked_sub(1)) {
+                    let world = self.restored(older);
+                    if world.rule(agent).is_ok() && world.kept | world.pending() != self.counted {
+                        return Err(format!(
+                            "a copy that ends with {older:?} is taken, and packets are lost"
+                        ));
+                    }
+                }
             }
             Ok(())
         }
@@ -314,6 +348,7 @@ mod tests {
                 }
                 Step::Down => {}
                 Step::Zero => to(&|world| {
+                    world.released = if agent.marks { world.epoch } else { 0 };
                     world.banks[live ^ 1] &= 0b0101_0101;
                     world.step = Step::ZeroRest;
                 }),
@@ -376,6 +411,7 @@ mod tests {
                         to(&|world| {
                             world.last = Some(epoch);
                             world.kept |= packets;
+                            world.epochs[usize::from(epoch)] = packets;
                             world.step = if step == Step::Zero { world.committed() } else { step };
                         });
                     }
@@ -451,10 +487,10 @@ mod tests {
             let found = explore(&agent).unwrap_err();
             assert!(found.contains(says), "{found}, and not: {says}");
         };
-        wrong(Agent { rule: |_, _| Ok(Quiet::Zero), ..RIGHT }, "are lost");
-        let always_drain = |kernel: u64, _| Ok(kernel.checked_sub(1).map_or(Quiet::Zero, Quiet::Drain));
-        wrong(Agent { rule: always_drain, ..RIGHT }, "is committed after");
-        let strict = |kernel, store| match resume(kernel, store) {
+        wrong(Agent { rule: |_, _, _| Ok(Quiet::Zero), ..RIGHT }, "are lost");
+        let always_drain = |kernel: u64, _, _| Ok(kernel.checked_sub(1).map_or(Quiet::Zero, Quiet::Drain));
+        wrong(Agent { rule: always_drain, ..RIGHT }, "is taken, and packets are lost");
+        let strict = |kernel, released, store| match resume(kernel, released, store) {
             Ok(Quiet::Drain(_)) => Err(Diverged { kernel, store }),
             result => result,
         };
@@ -462,6 +498,7 @@ mod tests {
         wrong(Agent { waits_after_flip: false, ..RIGHT }, "are lost");
         wrong(Agent { waits_after_detach: false, ..RIGHT }, "are lost");
         wrong(Agent { zeroes: false, ..RIGHT }, "a flip to a bank");
+        wrong(Agent { marks: false, ..RIGHT }, "is taken, and packets are lost");
         wrong(Agent { commits_before_zero: false, ..RIGHT }, "are lost");
         wrong(Agent { reads_back: false, ..RIGHT }, "is committed after");
     }
