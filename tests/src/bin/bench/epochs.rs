@@ -115,7 +115,7 @@ pub fn scanner(random: &mut Random, scanners: u64) -> (u64, Meta) {
     let key = Key {
         source: address(mix(number | 1 << 42) >> 32),
         port: random.draw() as u16,
-        kind: if number % 8 == 0 { Kind::Udp } else { Kind::Syn },
+        kind: if number.is_multiple_of(8) { Kind::Udp } else { Kind::Syn },
         family: Family::V4,
         tool: [Tool::None, Tool::Zmap, Tool::Masscan][number as usize % 3],
         sensor: 0,

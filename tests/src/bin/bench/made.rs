@@ -136,7 +136,7 @@ pub fn make(path: &Path, rows: u64) -> Result<Made> {
 
     let key = SketchKey::new([7; 16]);
     let scopes = [(Family::V4, 32), (Family::V6, 64)].map(|(family, bits)| Scope::new(&key, family, bits));
-    let mut random = Random(0x7374_6f72_65);
+    let mut random = Random(0x0073_746f_7265);
     let mut made = Made::default();
     let mut span = connection.prepare(
         "INSERT INTO span (level, start, seconds, observed_ns, frames, packets)
