@@ -24,9 +24,19 @@ impl Scratch {
     ///
     /// If it cannot be made.
     pub fn new() -> Self {
+        Self::within(&env::temp_dir())
+    }
+
+    /// Makes an empty directory within another one: not everything may lie where temporary files do, which
+    /// may be in memory.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn within(parent: &Path) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("teiten-tests-{}-{number}", process::id()));
+        let path = parent.join(format!("teiten-tests-{}-{number}", process::id()));
         fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self(path)
     }

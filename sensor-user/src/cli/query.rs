@@ -248,6 +248,7 @@ fn query(args: &QueryArgs) -> Result<()> {
                 RankArg::Sources => Rank::Sources,
             },
             step: args.step.map(Into::into),
+            packets_only: false,
         })
         .with_context(context)?;
     let mut said = answer.summary.sentences();

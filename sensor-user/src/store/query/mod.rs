@@ -72,6 +72,8 @@ pub struct Query {
     pub rank: Rank,
     /// Of dimension `time`; days unless said otherwise.
     pub step: Option<Step>,
+    /// Sources are not wanted, and so no sketch is read.
+    pub packets_only: bool,
 }
 
 /// What is known about the packets of a row.
@@ -657,13 +659,15 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     summary.packets = in_rows.saturating_add(other);
     summary.rows = groups.len() as u64;
 
-    // Of all. Where there are no rows to tell apart this may be another, smaller cube, but not one that
-    // knows of prefixes beyond the largest.
-    let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter };
-    let all = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..plan };
-    let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
-    summary.sources = total.first().and_then(Union::estimate);
-    summary.sources_missing = trouble;
+    if !query.packets_only {
+        // Of all. Where there are no rows to tell apart this may be another, smaller cube, but not one that
+        // knows of prefixes beyond the largest.
+        let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter };
+        let all = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..plan };
+        let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
+        summary.sources = total.first().and_then(Union::estimate);
+        summary.sources_missing = trouble;
+    }
 
     let mut ranked: Vec<(Group, Counts, Option<u64>)> =
         groups.into_iter().map(|(group, counts)| (group, counts, None)).collect();
@@ -671,7 +675,8 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     if query.rank == Rank::Packets {
         order(&mut ranked, query.top);
     }
-    for batch in ranked.chunks_mut(BATCH) {
+    let with_sources = if query.packets_only { 0 } else { ranked.len() };
+    for batch in ranked[..with_sources].chunks_mut(BATCH) {
         let wanted: Vec<Group> = batch.iter().map(|(group, ..)| *group).collect();
         let (unions, trouble) = plan.sources(&chosen.spans, &wanted, wanted.len() == count)?;
         summary.sources_missing = summary.sources_missing.or(trouble);

@@ -239,6 +239,10 @@ fn ranks_shares_and_rates() {
     assert_eq!(by_sources.rows[0].sources, Some(2));
     let top = ask(&connection, &Query { top: Some(2), ..scan.clone() });
     assert_eq!(top.rows, answer.rows[..2]);
+    let packets_only = ask(&connection, &Query { packets_only: true, ..scan.clone() });
+    assert_eq!(ports(&packets_only), ports(&answer));
+    assert!(packets_only.rows.iter().all(|row| row.sources.is_none()));
+    assert_eq!((packets_only.summary.packets, packets_only.summary.sources), (104, None));
 
     let by_time =
         ask(&connection, &Query { by: vec![Dimension::Time, Dimension::DstPort], top: Some(1), ..scan });

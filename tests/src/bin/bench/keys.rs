@@ -97,13 +97,13 @@ impl KeySet {
 }
 
 /// A number below `bound`.
-fn below(random: &mut Random, bound: u64) -> u64 {
+pub fn below(random: &mut Random, bound: u64) -> u64 {
     ((u128::from(random.draw()) * u128::from(bound)) >> 64) as u64
 }
 
 /// A rank from 1 to `ranks` by a uniform number: r with probability ln(1 + 1/r) / ln(1 + ranks), which
 /// is about 1/r but for the first few.
-fn rank(number: u64, ranks: usize) -> usize {
+pub fn rank(number: u64, ranks: usize) -> usize {
     let unit = (number >> 11) as f64 / (1u64 << 53) as f64;
     ((ranks as f64 + 1.0).powf(unit) as usize).clamp(1, ranks)
 }

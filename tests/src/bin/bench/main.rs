@@ -3,13 +3,18 @@
 //! Wants root, the kernel's statistics switched off, and in `TEITEN_BENCH_OBJECT` the path of the
 //! BPF object for benchmarks. Progress goes to standard error, tables to standard output.
 
+mod epochs;
 mod flood;
+mod fold;
 mod keys;
 mod machine;
+mod made;
 mod object;
 mod packets;
 mod pipeline;
 mod report;
+mod size;
+mod store;
 
 use anyhow::{Result, bail, ensure};
 
@@ -27,8 +32,14 @@ pub struct Options {
 type Benchmark = fn(&Options) -> Result<Section>;
 
 /// All benchmarks, in the order in which they run.
-const BENCHMARKS: &[(&str, Benchmark)] =
-    &[("packets", packets::run), ("pipeline", pipeline::run), ("flood", flood::run)];
+const BENCHMARKS: &[(&str, Benchmark)] = &[
+    ("packets", packets::run),
+    ("pipeline", pipeline::run),
+    ("flood", flood::run),
+    ("store", store::run),
+    ("fold", fold::run),
+    ("size", size::run),
+];
 
 fn main() -> Result<()> {
     let mut options = Options::default();

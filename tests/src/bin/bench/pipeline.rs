@@ -194,7 +194,8 @@ fn capture(frames: u64) -> Vec<u8> {
     bytes
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+/// What work gives, and the seconds that it takes.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let start = Instant::now();
     let result = work();
     (result, start.elapsed().as_secs_f64())
