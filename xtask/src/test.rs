@@ -151,6 +151,13 @@ pub fn variables(
     }
     if no_skip {
         variables.push(("TEITEN_NO_SKIP", "1".into()));
+    } else {
+        // Beside one's own work, fewer deaths do.
+        for (name, number) in [("TEITEN_KILLS", "50"), ("TEITEN_STEPS", "8")] {
+            if env::var_os(name).is_none() {
+                variables.push((name, number.into()));
+            }
+        }
     }
     if let Some(frames) = oracle {
         variables.push(("TEITEN_ORACLE_FRAMES", frames.to_string().into()));
@@ -227,7 +234,9 @@ mod unit {
                 .filter(|name| !matches!(name.as_str(), "TEITEN_PROMTOOL" | "TEITEN_PYTHON"))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(names(false, None), ["TEITEN_BIN", "TEITEN_BENCH_OBJECT", "TEITEN_DATA"]);
+        let least = ["TEITEN_BIN", "TEITEN_BENCH_OBJECT", "TEITEN_DATA"];
+        assert_eq!(names(false, None)[..3], least);
+        assert_eq!(names(true, None), [&least[..], &["TEITEN_NO_SKIP"]].concat());
         assert_eq!(names(true, Some(7))[3..], ["TEITEN_NO_SKIP", "TEITEN_ORACLE_FRAMES"]);
     }
 
