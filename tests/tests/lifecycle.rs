@@ -33,6 +33,47 @@ fn refused(finished: &Finished, parts: &[&str]) {
     }
 }
 
+/// An interface of the same index in another network namespace is another interface.
+#[test]
+fn another_network_namespace_is_not_touched() {
+    if !root() {
+        return;
+    }
+    let (station, elsewhere) = (Station::new(), Pair::new());
+    station.run(&[]).terminate().good();
+    let mut command = teiten(&elsewhere.inner);
+    command.args(["run", "--iface=in0", "--interval=100ms", "--format=jsonl", "--sketch-key"]);
+    command.arg(&station.key).arg("--store").arg(&station.store).arg("--pin-path").arg(station.pins.path());
+    refused(&finish(command), &["another network namespace", "--pin-path"]);
+    assert_eq!(elsewhere.inner.xdp("in0"), None);
+    station.send(7);
+    station.settle(7);
+}
+
+#[test]
+fn an_interface_that_comes_back_is_counted_again() {
+    if !root() {
+        return;
+    }
+    let station = Station::new();
+    let agent = station.run(&[]);
+    station.send(5);
+    station.wait_kept(5);
+    station.pair.inner.ip("link delete in0");
+    agent.wait_message("in0 is gone");
+    let (status, code) = station.status();
+    assert_eq!((&status["generations"][0]["interfaces"][0]["present"], code), (&json!(false), 1));
+    station.pair.outer.veth("out0", &station.pair.inner, "in0");
+    agent.wait_message("in0 is back");
+    station.send(6);
+    station.wait_kept(11);
+    agent.terminate().good();
+    assert!(station.attached());
+    station.detach(&[]).good();
+    station.assert_gone();
+    assert_eq!(station.kept().frames, 11);
+}
+
 #[test]
 fn restarts_without_a_gap() {
     if !root() {
