@@ -1,7 +1,10 @@
 //! Kept epochs into hours and days, beside the counting.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +18,7 @@ use tokio::{
 
 use crate::{
     geo::Geo,
-    store::{Limits, Retention, StoreError},
+    store::{Limits, Maintained, Retention, StoreError},
 };
 
 use super::keep::{SharedStore, lock};
@@ -35,12 +38,14 @@ struct Work {
     store: SharedStore,
     geo: Arc<Geo>,
     retention: Retention,
+    /// Whether it was told that the clock is not believed.
+    doubted: Arc<AtomicBool>,
 }
 
 impl Folder {
     /// Starts the task.
     pub fn start(store: SharedStore, geo: Arc<Geo>, retention: Retention) -> Self {
-        let work = Work { store, geo, retention };
+        let work = Work { store, geo, retention, doubted: Arc::default() };
         let wake = Arc::new(Notify::new());
         let (woken, again) = (Arc::clone(&wake), work.clone());
         let task = tokio::spawn(async move {
@@ -52,7 +57,7 @@ impl Folder {
                 let due = maintained.is_none_or(|last| last.elapsed() >= MAINTAIN_EVERY);
                 let done = spawn_blocking(move || {
                     fold(&work.store, &work.geo)?;
-                    if due { maintain(&work.store, &work.retention) } else { Ok(()) }
+                    if due { maintain(&work.store, &work.retention, &work.doubted) } else { Ok(()) }
                 });
                 match done.await {
                     Ok(Ok(())) => {
@@ -113,15 +118,28 @@ pub fn fold(store: &SharedStore, geo: &Geo) -> Result<(), StoreError> {
     }
 }
 
-/// Closes the days that are over, and deletes what is too old.
-fn maintain(store: &SharedStore, retention: &Retention) -> Result<(), StoreError> {
+/// Closes the days that are over, and deletes what is too old. `doubted`: whether it was told that the
+/// clock is not believed.
+fn maintain(store: &SharedStore, retention: &Retention, doubted: &AtomicBool) -> Result<(), StoreError> {
     loop {
-        let now = Timestamp::now().as_second();
-        let done = lock(store).maintain(now, retention, &Limits::default())?;
-        debug!("{} days closed; {} spans and {} epochs deleted", done.closed.len(), done.spans, done.epochs);
+        let now = Timestamp::now();
+        let done = lock(store).maintain(now.as_second(), retention, &Limits::default())?;
+        let told = doubted.swap(done.doubted.is_some(), Ordering::Relaxed);
+        if let (Some(until), false) = (done.doubted, told) {
+            let until =
+                Timestamp::from_second(until).map_or_else(|_| until.to_string(), |time| time.to_string());
+            warn!(
+                "the clock says {now:.0}, but the counts before end at {until}: no day is closed and nothing old \
+                 is deleted before a day of new counts is kept; if the clock is wrong, set it"
+            );
+        }
+        if done != Maintained::default() {
+            debug!("maintained: {done:?}");
+        }
         if !done.more {
             return Ok(());
         }
+        // Each step is a transaction of its own; whoever waits to commit goes first.
         thread::sleep(Duration::from_millis(10));
     }
 }
