@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     geo::Geo,
-    store::{Limits, Maintained, Retention, StoreError},
+    store::{Limits, Maintained, Portion, Retention, StoreError},
 };
 
 use super::keep::{SharedStore, lock};
@@ -96,14 +96,27 @@ impl Folder {
     }
 }
 
-/// Folds all that is there.
+/// Folds all that waits.
 ///
 /// # Errors
 ///
 /// Those of the store. What is not folded now is folded at the next occasion.
 pub fn fold(store: &SharedStore, geo: &Geo) -> Result<(), StoreError> {
+    fold_all(store, geo, &Portion::SHORT)
+}
+
+/// Folds what waits of one generation, by its row.
+///
+/// # Errors
+///
+/// Those of the store. What is not folded now is folded at the next occasion.
+pub fn fold_only(store: &SharedStore, geo: &Geo, generation: i64) -> Result<(), StoreError> {
+    fold_all(store, geo, &Portion { generation: Some(generation), ..Portion::SHORT })
+}
+
+fn fold_all(store: &SharedStore, geo: &Geo, portion: &Portion) -> Result<(), StoreError> {
     loop {
-        let folded = lock(store).fold(&geo.tables(), &Limits::default())?;
+        let folded = lock(store).fold(&geo.tables(), &Limits::default(), portion)?;
         for damaged in &folded.damaged {
             error!(
                 "epoch {} of generation {} cannot be folded, it stays in the store as it is: {}",

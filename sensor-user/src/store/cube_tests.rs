@@ -31,6 +31,8 @@ const WIDE: Limits = Limits {
     prefix: 1 << 40,
     backscatter: 1 << 40,
 };
+/// All that waits.
+const ALL: Portion = Portion { generation: None, tallies: usize::MAX, epochs: u64::MAX };
 const CUBES: [&str; 5] = ["total", "port_region", "port_tool", "region_asn", "region_tool"];
 
 /// SplitMix64.
@@ -115,7 +117,7 @@ impl Rig {
 
     fn fold_within(&mut self, limits: &Limits) -> Folded {
         let geo = Arc::clone(&self.geo);
-        self.store.fold(&geo, limits).unwrap()
+        self.store.fold(&geo, limits, &ALL).unwrap()
     }
 
     fn close(&mut self) -> Vec<i64> {
@@ -549,7 +551,7 @@ fn an_error_in_the_middle_leaves_everything_as_it_was() {
             ))
             .unwrap();
         let geo = Arc::clone(&rig.geo);
-        let error = rig.store.fold(&geo, &WIDE).unwrap_err();
+        let error = rig.store.fold(&geo, &WIDE, &ALL).unwrap_err();
         assert!(format!("{error:?}").contains("pulled the plug"), "{table}: {error:?}");
         assert_eq!(rig.dump(), before, "{table}");
         assert_eq!(rig.store.pending().unwrap().epochs, 2, "{table}");
@@ -828,6 +830,33 @@ fn a_capture_is_folded_when_it_is_whole() {
 }
 
 #[test]
+fn portions() {
+    let mut rig = Rig::new();
+    let geo = Arc::clone(&rig.geo);
+    let fold = |rig: &mut Rig, portion| {
+        let folded = rig.store.fold(&geo, &WIDE, &portion).unwrap();
+        (folded.epochs, folded.tallies, folded.more)
+    };
+    for n in 0..7 {
+        rig.keep(n * 10, n * 10 + 10, &[slot(Kind::Syn, 23, 1, 5), slot(Kind::Syn, 23, 2, 5)]);
+    }
+    let live = rig.generation;
+    rig.generation(2, &["dark=192.0.2.0/24"], LENGTHS, Origin::Replay);
+    let replay = rig.generation;
+    rig.keep(0, 10, &[slot(Kind::Syn, 23, 1, 5)]);
+    // A capture that is being read, and one epoch that is damaged, do not count.
+    rig.connection().execute("UPDATE epoch SET tallies = x'0102' WHERE id = 1", []).unwrap();
+    assert_eq!(fold(&mut rig, Portion { tallies: 3, ..ALL }), (2, 4, true));
+    assert_eq!(fold(&mut rig, Portion { epochs: 3, ..ALL }), (3, 6, true));
+    assert_eq!(fold(&mut rig, Portion { generation: Some(replay), ..ALL }), (0, 0, false));
+    assert!(rig.store.set_complete(replay, [3; 16]).unwrap());
+    assert_eq!(fold(&mut rig, Portion { generation: Some(replay), ..ALL }), (1, 1, false));
+    assert_eq!(rig.one::<i64>("SELECT count(*) FROM epoch WHERE tallies IS NOT NULL"), 2);
+    assert_eq!(fold(&mut rig, Portion { generation: Some(live), ..ALL }), (1, 2, false));
+    rig.check_sums();
+}
+
+#[test]
 fn sources_of_different_lengths_do_not_mix() {
     let mut rig = Rig::new();
     let sensors = ["dark=192.0.2.0/24"];
@@ -892,7 +921,7 @@ fn days_of_25_hours_and_zones_off_by_half_an_hour() {
             store.commit(&Epoch::new(generation, &drain, Notes::default())).unwrap();
         }
         let geo = Geo::open(Paths::default()).unwrap().tables();
-        store.fold(&geo, &WIDE).unwrap();
+        store.fold(&geo, &WIDE, &ALL).unwrap();
         assert_eq!(store.close_days(i64::MAX, &WIDE).unwrap()[1], start, "{zone}");
         let (seconds, packets): (i64, i64) = store
             .connection()
