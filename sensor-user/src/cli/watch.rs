@@ -269,6 +269,10 @@ impl Agent {
     /// Has what was kept folded, and takes out of replaced programs what the store did not take before.
     fn fold(&mut self) {
         let (Some(kept), Some(folder)) = (&mut self.kept, &self.folder) else { return };
+        if let Some(metrics) = &self.metrics {
+            let folding = folder.state();
+            metrics::lock(metrics).folding(folding.failing.is_some(), folding.damaged);
+        }
         folder.wake();
         for replaced in mem::take(&mut kept.replaced) {
             match block_in_place(|| retire(&kept.pins, replaced)) {
