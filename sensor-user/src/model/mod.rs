@@ -19,4 +19,4 @@ pub use id::hex;
 pub use period::{Period, PeriodError, PeriodKind, instant};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};
-pub use zone::{Slot, Zone, ZoneError};
+pub use zone::{Slot, Zone, ZoneError, boundary};
