@@ -15,7 +15,7 @@ pub mod record;
 pub mod start;
 
 pub use end::{Retired, retire};
-pub use fold::{Folder, fold};
+pub use fold::{FoldError, Folder, Folding, fold, fold_only};
 pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock};
-pub use record::Recording;
+pub use record::{Recorded, Recording};
 pub use start::{AgentError, Elsewhere, Start, Started, adopt};

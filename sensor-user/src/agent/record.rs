@@ -104,17 +104,28 @@ impl Recording {
         store.commit(&Epoch::new(self.generation, &drain, notes))
     }
 
-    /// Ends the capture. `false`: the store has had it before, and nothing was added.
+    /// Ends the capture.
     ///
     /// # Errors
     ///
     /// Those of the store. Nothing of the capture counts then.
-    pub fn finish(mut self, store: &mut Store) -> Result<bool, StoreError> {
+    pub fn finish(mut self, store: &mut Store) -> Result<Recorded, StoreError> {
         let digest = mem::take(&mut self.frames).finalize();
         let mut name = [0; 16];
         name.copy_from_slice(&digest[..16]);
-        store.set_complete(self.generation, name)
+        let added = store.set_complete(self.generation, name)?;
+        let before = if added { None } else { store.generation(name)? };
+        Ok(Recorded { generation: before.map_or(self.generation, |before| before.id), added })
     }
+}
+
+/// A capture that is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its row.
+    pub generation: i64,
+    /// `false`: the store has had it before, and nothing was added.
+    pub added: bool,
 }
 
 /// Times before 1970, which no capture should have, are 1970's first nanosecond.

@@ -14,7 +14,7 @@ use crate::{
         program::{self, Settings},
         resume::{Diverged, Quiet, resume},
     },
-    model::Sensors,
+    model::{Sensors, hex},
     store::{GenerationRow, NewGeneration, Origin, StoreError},
 };
 
@@ -279,9 +279,4 @@ pub fn adopt(pins: &Pins, store: &SharedStore, restored: bool) -> Result<Vec<Box
         generation
     };
     Ok(found.into_iter().map(ready).collect())
-}
-
-/// Sixteen bytes as people see them.
-fn hex(bytes: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*bytes))
 }

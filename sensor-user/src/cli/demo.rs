@@ -83,6 +83,7 @@ pub struct DemoArgs {
 /// What keeps it from sending or counting, with what to do about it.
 pub async fn run(args: DemoArgs) -> Result<ExitCode> {
     refuse_unsafe_realtime()?;
+    args.store.check(args.live.interval)?;
     let seed = args.seed.unwrap_or_else(|| RandomState::new().hash_one(0) % 1_000_000);
     eprintln!(
         "a sensor for show: {} made frames a second, seed {seed}, over a veth pair in a network \

@@ -99,6 +99,14 @@ impl StoreArgs {
         Ok(Some(Store::open(&place, self.time_zone.as_deref())?))
     }
 
+    /// Refuses an interval that no hour can take.
+    pub fn check(&self, interval: Duration) -> Result<()> {
+        if self.store.is_some() && interval > Duration::from_secs(3600) {
+            bail!("with --store, --interval is at most 1h, since counts are kept by the hour: shorten it");
+        }
+        Ok(())
+    }
+
     /// For how long counts are kept.
     pub fn retention(&self) -> Retention {
         Retention { hours: self.keep_hours, days: self.keep_days, ..Retention::default() }

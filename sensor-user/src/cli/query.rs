@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-use super::watch::start_log;
+use super::{options::DEFAULT_STORE, watch::start_log};
 
 /// Rows of a table where --top does not say how many.
 const TABLE_ROWS: usize = 20;
@@ -85,7 +85,7 @@ pub struct QueryArgs {
 #[derive(Debug, clap::Args)]
 pub struct StoreArgs {
     /// Store to ask; `teiten run --store` fills one
-    #[arg(long, env = "TEITEN_STORE", value_name = "PATH", default_value = "/var/lib/teiten/teiten.db")]
+    #[arg(long, env = "TEITEN_STORE", value_name = "PATH", default_value = DEFAULT_STORE)]
     store: PathBuf,
 }
 

@@ -15,11 +15,11 @@ use jiff::Timestamp;
 use sensor_common::layout::CHUNK_RECORDS;
 
 use crate::{
-    agent::{self, Recording, SharedStore, record::MINUTE_NS},
+    agent::{self, Recorded, Recording, SharedStore, record::MINUTE_NS},
     capture::Capture,
     cube::{Cube, SourceLengths},
     export::rows::{Format, Rows, Summary},
-    geo::Tables,
+    geo::{self, Tables},
     kernel::{
         Mismatch,
         banks::Banks,
@@ -108,6 +108,15 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let sensors = args.sensors.sensors()?;
     let geo = args.geo.open()?;
     let store = args.open_store()?;
+    if let Some(store) = &store
+        && !geo.tables().databases().iter().any(|database| database.role == geo::Role::Country)
+        && agent::lock(store).knows_countries()?
+    {
+        log::warn!(
+            "no --country database, but the store's other counts have one: the captures' regions will be \
+             `unknown` in it for good"
+        );
+    }
     let sizes = args.memory.sizes()?;
     let settings = Settings {
         watched: sensors.watched(),
@@ -129,6 +138,7 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
             store,
             lengths: args.sensors.lengths(),
             recording: None,
+            recorded: Vec::new(),
         }),
     };
     let workers = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
@@ -140,8 +150,12 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         }
         anyhow::Ok(damaged)
     })?;
+    let recorded = counting.recorder.take().map(|recorder| recorder.recorded).unwrap_or_default();
     if let Some(store) = &store {
-        agent::fold(store, &geo)?;
+        // What else waits there is folded by whoever kept it, with the databases of that.
+        for recorded in recorded {
+            agent::fold_only(store, &geo, recorded.generation)?;
+        }
         let now = Timestamp::now().as_second();
         agent::lock(store).close_days(now - GRACE, &Limits::default())?;
     }
@@ -217,6 +231,8 @@ struct Recorder<'a> {
     lengths: SourceLengths,
     /// The capture that is being read.
     recording: Option<Recording>,
+    /// Those that were read.
+    recorded: Vec<Recorded>,
 }
 
 /// What frames are counted together by: starts of the interval of the rows, and of the minute that
@@ -279,9 +295,16 @@ impl Counting<'_> {
         }
         if let Some(recorder) = &mut self.recorder
             && let Some(recording) = recorder.recording.take()
-            && !recording.finish(&mut agent::lock(recorder.store))?
         {
-            log::warn!("{}: the store has these frames already, none was added", capture.path().display());
+            let recorded = recording.finish(&mut agent::lock(recorder.store))?;
+            if !recorded.added {
+                log::warn!(
+                    "{}: the store has these frames already, none was added",
+                    capture.path().display()
+                );
+            }
+            // One that is there may still have to be folded, if its replay was killed.
+            recorder.recorded.push(recorded);
         }
         Ok(capture.damage().is_some())
     }

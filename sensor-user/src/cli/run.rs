@@ -80,7 +80,7 @@ pub struct RunArgs {
 /// How counts are shown and exported while the agent runs.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LiveArgs {
-    /// How often counts are taken out and shown: 100ms to 24h, aligned to the clock
+    /// How often counts are taken out and shown: 100ms to 24h (with a store, 1h), aligned to the clock
     #[arg(long, env = "TEITEN_INTERVAL", value_name = "DURATION", default_value = "10s", value_parser = interval)]
     pub interval: Duration,
     #[command(flatten)]
@@ -126,6 +126,7 @@ pub enum LiveFormat {
 /// What keeps it from counting, with what to do about it.
 pub async fn run(args: RunArgs) -> Result<ExitCode> {
     refuse_unsafe_realtime()?;
+    args.store.check(args.live.interval)?;
     let shown = Shown::start(&args.live).await?;
     let sensors = args.sensors.sensors()?;
     let all = interfaces().await?;

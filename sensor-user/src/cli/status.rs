@@ -12,17 +12,29 @@ use serde_json::{Value, json};
 
 use crate::{
     export::rows::grouped,
-    kernel::pins::{self, Look, Seen},
+    kernel::{
+        pins::{self, Seen},
+        resume::{Diverged, resume},
+    },
+    model::hex,
     store::{GenerationProgress, Progress, Reader, Trouble},
 };
 
 use super::options::{DEFAULT_STORE, PinArgs};
 
+/// What the exit codes mean.
+const CODES: &str = "\
+Exit codes:
+  0  an agent runs, all its interfaces are there, and its store takes what is counted
+  1  something is pinned, but one of these is not so, or the store does not belong to it
+  2  the command line cannot be read
+  3  nothing is pinned: nothing counts";
+
 /// Options of `status`.
 ///
-/// Looks without disturbing anything. Exit status: 0 if an agent runs and its store takes what is
-/// counted, 1 if not, 3 if nothing counts.
+/// Looks without disturbing anything.
 #[derive(Debug, clap::Args)]
+#[command(after_help = CODES)]
 pub struct StatusArgs {
     /// The store that the counts belong to
     #[arg(long, env = "TEITEN_STORE", value_name = "FILE", default_value = DEFAULT_STORE)]
@@ -59,6 +71,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode> {
         Ok((reader, kept))
     });
     let mut generations = Vec::new();
+    let mut until_ns = None;
     for seen in &look.generations {
         generations.push(match seen {
             Ok(seen) => {
@@ -66,11 +79,20 @@ fn status(args: &StatusArgs) -> Result<ExitCode> {
                     Ok((reader, _)) => reader.generation(seen.header.generation)?,
                     Err(_) => None,
                 };
-                generation(seen, row)
+                until_ns = until_ns.max(row.and_then(|row| row.until_ns));
+                let store = store.as_ref().ok().map(|(reader, _)| reader.meta().store);
+                let problems = problems(seen, store, row, look.holder.is_some());
+                generation(seen, row, &problems)
             }
             Err(error) => json!({ "error": chain(error) }),
         });
     }
+    let well = |generation: &Value| generation["problems"].as_array().is_some_and(Vec::is_empty);
+    let code = match (&generations[..], &store) {
+        ([], _) => ExitCode::from(3),
+        (all, Ok(_)) if look.holder.is_some() && all.iter().all(well) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    };
     let now = Timestamp::now();
     let document = json!({
         "time": now.to_string(),
@@ -78,7 +100,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode> {
         "agent": look.holder.map(|pid| json!({ "pid": pid })),
         "generations": generations,
         "store": match &store {
-            Ok((reader, kept)) => describe(reader, kept, now),
+            Ok((reader, kept)) => describe(reader, kept, until_ns, now),
             Err(error) => json!({ "path": args.store.display().to_string(), "error": chain(error) }),
         },
     });
@@ -88,20 +110,48 @@ fn status(args: &StatusArgs) -> Result<ExitCode> {
         StatusFormat::Text => write!(out, "{}", text(&document)),
     }
     .context("cannot write to standard output")?;
-    Ok(code(&look, store.is_ok()))
+    Ok(code)
 }
 
-fn code(look: &Look, store: bool) -> ExitCode {
-    if look.generations.is_empty() {
-        return ExitCode::from(3);
+/// What is wrong with counters, beside the store of this id. `row`: what it has of them; `alive`: whether
+/// an agent runs, which alone knows what it is just doing.
+fn problems(
+    seen: &Seen,
+    store: Option<[u8; 16]>,
+    row: Option<GenerationProgress>,
+    alive: bool,
+) -> Vec<String> {
+    let header = &seen.header;
+    let mut problems = Vec::new();
+    if let Some(trouble) = Trouble::of_number(seen.agent.state) {
+        let since = nanosecond(seen.agent.since_ns).unwrap_or_default();
+        problems.push(format!("the store takes nothing since {since}: {}", trouble.name()));
+    } else if seen.agent.state != 0 {
+        problems
+            .push(format!("the agent is in a state that this version does not know: {}", seen.agent.state));
     }
-    let well = |seen: &Result<Seen, _>| seen.as_ref().is_ok_and(|seen| seen.agent.state == 0);
-    let all_well = look.holder.is_some() && store && look.generations.iter().all(well);
-    if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match store {
+        Some(ours) if ours != header.store => problems
+            .push(format!("it belongs to another store (id {}): name that with --store", hex(&header.store))),
+        Some(_) if !alive => {
+            let resumed = match row {
+                Some(row) => resume(header.epoch, header.released, row.last_epoch).map(drop),
+                None => Err(Diverged { kernel: header.epoch, store: None }),
+            };
+            problems.extend(resumed.err().map(|diverged| diverged.to_string()));
+        }
+        _ => {}
+    }
+    if seen.links.is_empty() {
+        problems.push("it is on no interface: nothing is counted, what was counted waits".to_owned());
+    } else if seen.links.iter().any(|seen| !seen.link.alive) {
+        problems.push("an interface is gone: nothing is counted there before the next start".to_owned());
+    }
+    problems
 }
 
 /// What there is to say of counters, and of the store's side of them.
-fn generation(seen: &Seen, kept: Option<GenerationProgress>) -> Value {
+fn generation(seen: &Seen, kept: Option<GenerationProgress>, problems: &[String]) -> Value {
     let header = &seen.header;
     let started = header.starts[(header.epoch & 1) as usize].real_ns;
     let links: Vec<Value> = seen
@@ -129,14 +179,17 @@ fn generation(seen: &Seen, kept: Option<GenerationProgress>) -> Value {
         "uncounted": header.uncounted,
         "last_epoch_kept": kept.as_ref().and_then(|kept| kept.last_epoch),
         "frames_kept": kept.as_ref().map(|kept| kept.frames),
+        "kept_until": kept.as_ref().and_then(|kept| kept.until_ns).map(nanosecond),
+        "problems": problems,
         "trouble": trouble.map(Trouble::name),
         "trouble_since": trouble.map(|_| nanosecond(seen.agent.since_ns)),
     })
 }
 
-fn describe(reader: &Reader, kept: &Progress, now: Timestamp) -> Value {
-    let until = kept.until_ns.map(nanosecond);
-    let lag = kept.until_ns.map(|ns| (now.as_nanosecond() - i128::from(ns)) as f64 / 1e9);
+/// What there is to say of the store. `until_ns`: end of the last epoch of what is pinned.
+fn describe(reader: &Reader, kept: &Progress, until_ns: Option<u64>, now: Timestamp) -> Value {
+    let until = until_ns.map(nanosecond);
+    let lag = until_ns.map(|ns| (now.as_nanosecond() - i128::from(ns)) as f64 / 1e9);
     json!({
         "path": reader.path().display().to_string(),
         "id": hex(&reader.meta().store),
@@ -170,9 +223,6 @@ fn text(document: &Value) -> String {
             format!("generation {}{}", said(&generation["generation"]), loaded.unwrap_or_default()),
         ));
         let links = generation["interfaces"].as_array().map_or(&[][..], Vec::as_slice);
-        if links.is_empty() {
-            lines.push(("  on", "no interface: nothing is counted, what was counted waits".to_owned()));
-        }
         for link in links {
             let name = link["interface"].as_str().map_or_else(
                 || format!("interface {} of another network namespace", number(&link["ifindex"])),
@@ -198,9 +248,8 @@ fn text(document: &Value) -> String {
             None => "nothing yet".to_owned(),
         };
         lines.push(("  kept", kept));
-        if let Some(trouble) = generation["trouble"].as_str() {
-            let since = said(&generation["trouble_since"]);
-            lines.push(("  TROUBLE", format!("the store takes nothing since {since}: {trouble}")));
+        for problem in generation["problems"].as_array().into_iter().flatten() {
+            lines.push(("  TROUBLE", said(problem)));
         }
     }
     lines.push((
@@ -235,10 +284,6 @@ fn text(document: &Value) -> String {
         }
     }
     lines.into_iter().map(|(name, text)| format!("{name:<10} {text}\n")).collect()
-}
-
-fn hex(bytes: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*bytes))
 }
 
 fn second(second: i64) -> Option<String> {

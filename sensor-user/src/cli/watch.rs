@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use crate::{
-    agent::{Counters, Folder, Retired, retire},
+    agent::{Counters, Folder, Retired, lock, retire},
     export::{
         metrics::{self, Shared},
         rows::Rows,
@@ -31,7 +31,7 @@ use crate::{
     geo::Geo,
     kernel::{Drain, attach::Mode, interfaces::Received},
     live::{Interval, Live, Totals},
-    model::Dimension,
+    model::{Dimension, Zone, boundary},
     store::Nic,
 };
 
@@ -99,6 +99,7 @@ impl Watch {
     pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
         let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
         let Counting { mut counters, modes, meanwhile, kept } = counting;
+        let zone = kept.as_ref().map(|kept| lock(&kept.store).zone().clone());
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
@@ -133,7 +134,7 @@ impl Watch {
                 agent.live.absorb(drain, &geo.tables());
             }
         }
-        let mut boundary = Instant::now() + until_boundary(every);
+        let mut boundary = Instant::now() + until_boundary(every, zone.as_ref());
 
         let ended = loop {
             tokio::select! {
@@ -143,7 +144,7 @@ impl Watch {
                     agent.attach_again();
                     agent.fold();
                     agent.close()?;
-                    boundary = Instant::now() + until_boundary(every);
+                    boundary = Instant::now() + until_boundary(every, zone.as_ref());
                 }
                 ready = notices.readable_mut() => {
                     let mut ready = ready?;
@@ -205,12 +206,10 @@ fn readable<T: AsRawFd>(ring: T) -> io::Result<AsyncFd<T>> {
     Ok(unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?)
 }
 
-/// Time until the wall clock reaches the next multiple of the interval.
-fn until_boundary(every: Duration) -> Duration {
+/// Time until the interval is over, by the wall clock.
+fn until_boundary(every: Duration, zone: Option<&Zone>) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let every_ns = every.as_nanos().max(1);
-    let rest = every_ns - now.as_nanos() % every_ns;
-    Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX))
+    boundary(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), every, zone)
 }
 
 struct Agent {
@@ -303,6 +302,10 @@ impl Agent {
     /// Has what was kept folded, and takes out of replaced programs what the store did not take before.
     fn fold(&mut self) {
         let (Some(kept), Some(folder)) = (&mut self.kept, &self.folder) else { return };
+        if let Some(metrics) = &self.metrics {
+            let folding = folder.state();
+            metrics::lock(metrics).folding(folding.failing.is_some(), folding.damaged);
+        }
         folder.wake();
         for replaced in mem::take(&mut kept.replaced) {
             match block_in_place(|| retire(&kept.pins, replaced)) {

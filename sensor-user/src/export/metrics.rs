@@ -57,6 +57,8 @@ struct StoreMetrics {
     kept_until: Gauge<f64, AtomicU64>,
     commits: Counter,
     failures: Counter,
+    fold_failing: Gauge,
+    damaged: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -166,6 +168,8 @@ impl Metrics {
             kept_until: Gauge::default(),
             commits: Counter::default(),
             failures: Counter::default(),
+            fold_failing: Gauge::default(),
+            damaged: Counter::default(),
         };
         let r = &mut self.registry;
         r.register(
@@ -184,6 +188,16 @@ impl Metrics {
             "Attempts to commit an epoch that failed; it was tried again",
             store.failures.clone(),
         );
+        r.register(
+            "store_fold_failing",
+            "1 while kept epochs cannot be folded into hours (they stay in the store), else 0",
+            store.fold_failing.clone(),
+        );
+        r.register(
+            "store_damaged_epochs",
+            "Kept epochs that cannot be read, and stay in the store as they are; must be 0",
+            store.damaged.clone(),
+        );
         for trouble in Trouble::ALL {
             store.trouble.get_or_create(&vec![("trouble", trouble.name().to_owned())]).set(0);
         }
@@ -200,6 +214,13 @@ impl Metrics {
         store.kept_until.set(state.kept_until_ns as f64 / 1e9);
         store.commits.inc_by(state.commits.saturating_sub(store.commits.get()));
         store.failures.inc_by(state.failures.saturating_sub(store.failures.get()));
+    }
+
+    /// Takes in how folding goes: whether it fails, and how many epochs could not be read.
+    pub fn folding(&self, failing: bool, damaged: u64) {
+        let Some(store) = &self.store else { return };
+        store.fold_failing.set(failing.into());
+        store.damaged.inc_by(damaged.saturating_sub(store.damaged.get()));
     }
 
     /// Takes in the databases that are in use.

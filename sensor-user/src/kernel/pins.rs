@@ -43,6 +43,7 @@ use super::{
         self, Object, XdpLink, array_element, link_detach, link_update, map_info, program_info, program_maps,
     },
 };
+use crate::model::hex;
 
 /// Where counters are pinned unless another directory is named.
 pub const DEFAULT: &str = "/sys/fs/bpf/teiten";
@@ -132,7 +133,7 @@ impl Pins {
     /// A system call's. Nothing stays pinned then.
     pub fn pin(&self, loaded: Loaded) -> Result<Pinned, KernelError> {
         let Loaded { program, banks, object: _ } = loaded;
-        let name = hex(banks.generation());
+        let name = hex(&banks.generation());
         let (path, new) = (self.path.join(&name), self.path.join(name + NEW));
         let pinned = make_directory(&new, false).and_then(|()| {
             for (file, map) in Maps::FILES.into_iter().zip(program.maps.all()) {
@@ -444,11 +445,7 @@ impl Name {
     }
 }
 
-/// A generation as the name of a directory.
-fn hex(generation: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(generation))
-}
-
+/// The generation that is the name of a directory.
 fn unhex(name: &str) -> Option<[u8; 16]> {
     let digits = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let generation = u128::from_str_radix(name, 16).ok()?;
@@ -496,7 +493,7 @@ fn read_control(path: &Path, control: BorrowedFd<'_>, generation: [u8; 16]) -> R
     // SAFETY: the map's values are as large as this, as just checked, and any bit pattern is one.
     let control = unsafe { ptr::read_unaligned(words.as_ptr().cast::<Control>()) };
     if control.generation != generation {
-        let found = hex(control.generation);
+        let found = hex(&control.generation);
         return Err(wrong(path, format!("`{file}` is of another generation, {found}")));
     }
     let Sizes { slices, chunks } = Header::of(&control).sizes;

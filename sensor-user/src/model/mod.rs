@@ -3,6 +3,7 @@
 mod class;
 mod dimension;
 mod filter;
+mod id;
 mod period;
 mod region;
 mod sensor;
@@ -14,7 +15,8 @@ pub use dimension::{
     tool_name,
 };
 pub use filter::{Comparison, Fact, Filter, FilterError, Literal, Test};
+pub use id::hex;
 pub use period::{Period, PeriodError, PeriodKind, instant};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};
-pub use zone::{Slot, Zone, ZoneError};
+pub use zone::{Slot, Zone, ZoneError, boundary};

@@ -1,5 +1,7 @@
 //! Time zones, and the hours and days of their clocks.
 
+use std::time::Duration;
+
 use jiff::{
     Timestamp,
     civil::{Date, DateTime},
@@ -50,6 +52,25 @@ pub(super) const LAST: i64 = 253_402_207_200 - 2 * 86_400;
 fn timestamp(second: i64) -> Timestamp {
     // Within the range, so the default is never taken.
     Timestamp::from_second(second.clamp(FIRST, LAST)).unwrap_or_default()
+}
+
+/// Time from `now_ns` (nanoseconds since 1970) until counts are to be taken out that are taken out `every`
+/// so often: at multiples of it from the start of the zone's hour on, and at that hour's end, so that
+/// none of them belongs to two hours; without a zone, at multiples of it since 1970. Never 0.
+pub fn boundary(now_ns: u64, every: Duration, zone: Option<&Zone>) -> Duration {
+    const SECOND: i128 = 1_000_000_000;
+    let now = i128::from(now_ns);
+    let every = i128::try_from(every.as_nanos()).unwrap_or(i128::MAX).max(1);
+    let rest = match zone {
+        None => every - now % every,
+        Some(zone) => {
+            // Far within 64 bits: 2^64 ns are 585 years.
+            let hour = zone.hour_of((now / SECOND) as i64);
+            let since = now - i128::from(hour.start) * SECOND;
+            (every - since % every).min(i128::from(hour.end()) * SECOND - now)
+        }
+    };
+    Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX))
 }
 
 impl Zone {
@@ -214,6 +235,41 @@ mod tests {
         assert_eq!(hour("Asia/Kolkata", "2019-10-03T12:34:56Z"), full("2019-10-03T12:30:00Z"));
         assert_eq!(hour("Asia/Kolkata", "2019-10-03T12:29:59Z"), full("2019-10-03T11:30:00Z"));
         assert_eq!(hour("Asia/Kathmandu", "2019-10-03T12:34:56Z"), full("2019-10-03T12:15:00Z"));
+    }
+
+    #[test]
+    fn counts_are_taken_out_at_the_hours_end() {
+        let next = |name: &str, time: &str, every: u64| {
+            let now = time.parse::<Timestamp>().unwrap();
+            let rest = boundary(
+                u64::try_from(now.as_nanosecond()).unwrap(),
+                Duration::from_secs(every),
+                Some(&zone(name)).filter(|zone| zone.name() != "UTC"),
+            );
+            assert!(!rest.is_zero());
+            (now + rest).to_string()
+        };
+        // Without a zone, since 1970.
+        assert_eq!(next("UTC", "2019-10-03T12:34:56.5Z", 10), "2019-10-03T12:35:00Z");
+        assert_eq!(next("UTC", "2019-10-03T12:00:00Z", 7), "2019-10-03T12:00:04Z");
+        let london = "Europe/London";
+        assert_eq!(next(london, "2019-10-03T12:00:00Z", 7), "2019-10-03T12:00:07Z");
+        assert_eq!(next(london, "2019-10-03T12:59:58Z", 7), "2019-10-03T13:00:00Z", "3599 is 514 * 7 + 1");
+        assert_eq!(next(london, "2019-10-03T12:00:01Z", 3600), "2019-10-03T13:00:00Z");
+        assert_eq!(next(london, "2019-10-03T12:00:01Z", 86_400), "2019-10-03T13:00:00Z");
+        // Half an hour off.
+        assert_eq!(next("Asia/Kolkata", "2019-10-03T12:29:59.999999999Z", 3600), "2019-10-03T12:30:00Z");
+        assert_eq!(next("Asia/Kolkata", "2019-10-03T12:30:00Z", 3600), "2019-10-03T13:30:00Z");
+        assert_eq!(next("Asia/Kolkata", "2019-10-03T12:35:00Z", 2400), "2019-10-03T13:10:00Z");
+        // The clock is set: by an hour at an hour's end, by half an hour within what would be one.
+        assert_eq!(next("Europe/Berlin", "2019-03-31T00:50:00Z", 3000), "2019-03-31T01:00:00Z");
+        assert_eq!(next("Europe/Berlin", "2019-03-31T01:00:00Z", 3000), "2019-03-31T01:50:00Z");
+        assert_eq!(next("Australia/Lord_Howe", "2019-04-06T15:10:00Z", 3000), "2019-04-06T15:30:00Z");
+        let lord_howe = zone("Australia/Lord_Howe");
+        let set = lord_howe.hour_of(second("2019-10-05T15:40:00Z"));
+        assert_eq!(set.seconds, 1800);
+        let end = Timestamp::from_second(set.end()).unwrap().to_string();
+        assert_eq!(next("Australia/Lord_Howe", "2019-10-05T15:40:00Z", 3600), end);
     }
 
     #[test]

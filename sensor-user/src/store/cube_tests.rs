@@ -31,6 +31,8 @@ const WIDE: Limits = Limits {
     prefix: 1 << 40,
     backscatter: 1 << 40,
 };
+/// All that waits.
+const ALL: Portion = Portion { generation: None, tallies: usize::MAX, epochs: u64::MAX };
 const CUBES: [&str; 5] = ["total", "port_region", "port_tool", "region_asn", "region_tool"];
 
 /// SplitMix64.
@@ -115,11 +117,27 @@ impl Rig {
 
     fn fold_within(&mut self, limits: &Limits) -> Folded {
         let geo = Arc::clone(&self.geo);
-        self.store.fold(&geo, limits).unwrap()
+        self.store.fold(&geo, limits, &ALL).unwrap()
     }
 
     fn close(&mut self) -> Vec<i64> {
         self.store.close_days(i64::MAX, &WIDE).unwrap()
+    }
+
+    /// Takes every step that there is. Gives the starts of the days that were closed, and all that was
+    /// deleted.
+    fn maintain(&mut self, now: i64, retention: &Retention) -> (Vec<i64>, Maintained) {
+        let (mut closed, mut all) = (Vec::new(), Maintained::default());
+        loop {
+            let done = self.store.maintain(now, retention, &WIDE).unwrap();
+            closed.extend(done.closed);
+            all.spans += done.spans;
+            all.epochs += done.epochs;
+            all.doubted = done.doubted;
+            if !done.more {
+                return (closed, all);
+            }
+        }
     }
 
     fn connection(&self) -> &Connection {
@@ -428,12 +446,12 @@ fn a_day_closes_when_its_grace_is_over() {
     rig.keep(50 * HOUR, 50 * HOUR + 10, &[slot(Kind::Syn, 23, 1, 1)]);
     rig.fold();
     let (retention, end) = (Retention::default(), DAY + 24 * HOUR);
-    let maintain = |rig: &mut Rig, now| rig.store.maintain(now, &retention, &WIDE).unwrap().closed;
+    let maintain = |rig: &mut Rig, now| rig.maintain(now, &retention).0;
     assert_eq!(maintain(&mut rig, end + GRACE - 1), [0i64; 0]);
     assert_eq!(maintain(&mut rig, end + GRACE), [DAY]);
     assert_eq!(maintain(&mut rig, end + GRACE), [0i64; 0]);
     // The day between has no data, and no span.
-    assert_eq!(maintain(&mut rig, end + 100 * HOUR), [DAY + 48 * HOUR]);
+    assert_eq!(maintain(&mut rig, end + 90 * HOUR), [DAY + 48 * HOUR]);
     assert_eq!(rig.one::<i64>("SELECT count(*) FROM span WHERE level = 1"), 2);
 }
 
@@ -533,7 +551,7 @@ fn an_error_in_the_middle_leaves_everything_as_it_was() {
             ))
             .unwrap();
         let geo = Arc::clone(&rig.geo);
-        let error = rig.store.fold(&geo, &WIDE).unwrap_err();
+        let error = rig.store.fold(&geo, &WIDE, &ALL).unwrap_err();
         assert!(format!("{error:?}").contains("pulled the plug"), "{table}: {error:?}");
         assert_eq!(rig.dump(), before, "{table}");
         assert_eq!(rig.store.pending().unwrap().epochs, 2, "{table}");
@@ -639,12 +657,12 @@ fn victims_are_told_by_minutes() {
     rig.keep(700 * 60, 702 * 60, &[slot(Kind::SynAck, 80, 6, 500)]);
     assert_eq!(rig.fold().untestable, 1);
     let end = DAY + 24 * HOUR;
-    rig.store.maintain(end + GRACE, &Retention::default(), &WIDE).unwrap();
+    rig.maintain(end + GRACE, &Retention::default());
     let victims = "SELECT v.source, v.packets, v.minutes, (v.first - s.start) / 60, (v.last - s.start) / 60,
                           v.peak, v.moore FROM victim v JOIN span s ON s.id = v.span ORDER BY s.start, v.source";
     assert_eq!(rig.rows(victims), ["1 5 2 100 101 4 0", "4 3 1 1439 1439 3 0", "5 31 2 500 502 30 1"]);
     assert_eq!(rig.rows("SELECT source, packets FROM open_backscatter"), ["4 3", "4 2"], "for the next day");
-    rig.store.maintain(end + 24 * HOUR + GRACE, &Retention::default(), &WIDE).unwrap();
+    rig.maintain(end + 24 * HOUR + GRACE, &Retention::default());
     assert_eq!(rig.rows(victims)[3..], ["4 2 1 1 1 2 0"]);
     assert_eq!(rig.one::<i64>("SELECT count(*) FROM open_backscatter"), 0);
 }
@@ -693,10 +711,10 @@ fn old_hours_go_and_days_stay() {
     let retention = Retention { hours: 2, days: None, epochs: 1 };
     // Two days and some behind the end of the second.
     let now = DAY + 24 * HOUR + 2 * 24 * HOUR + 30 * 60;
-    let done = rig.store.maintain(now, &retention, &WIDE).unwrap();
-    assert_eq!(done.closed.len(), 3);
+    let (closed, done) = rig.maintain(now, &retention);
+    assert_eq!(closed.len(), 3);
     // Two hours and the coarse span within the first day, but not the one that is in no day.
-    assert_eq!((done.spans, done.epochs, done.more), (3, 5, false));
+    assert_eq!((done.spans, done.epochs), (3, 5));
     let left = "SELECT (start - 1570114800) / 3600, level FROM span ORDER BY start, level";
     assert_eq!(rig.rows(left), ["0 1", "22 2", "24 0", "24 1", "48 0", "48 1"]);
     rig.check_sums();
@@ -711,13 +729,69 @@ fn old_hours_go_and_days_stay() {
     rig.keep(0, 10, &[slot(Kind::Syn, 23, 1, 5)]);
     rig.fold();
     assert_eq!(rig.one::<i64>(day), before + 5);
-    assert_eq!(rig.store.maintain(now, &retention, &WIDE).unwrap().closed, [0i64; 0]);
+    assert_eq!(rig.maintain(now, &retention).0, [0i64; 0]);
 
     let retention = Retention { days: Some(1), ..retention };
-    let done = rig.store.maintain(now, &retention, &WIDE).unwrap();
-    assert_eq!(done.closed, [0i64; 0]);
+    assert_eq!(rig.maintain(now, &retention).0, [0i64; 0]);
     assert_eq!(rig.rows(left), ["48 0", "48 1"]);
-    assert_eq!(rig.store.maintain(now, &retention, &WIDE).unwrap().closed, [0i64; 0]);
+    assert_eq!(rig.maintain(now, &retention).0, [0i64; 0]);
+}
+
+#[test]
+fn a_clock_far_ahead_closes_and_deletes_nothing() {
+    let mut rig = Rig::new();
+    let packet = [slot(Kind::Syn, 23, 1, 1)];
+    for hour in 0..30 {
+        rig.keep(hour * HOUR, hour * HOUR + 10, &packet);
+    }
+    rig.fold();
+    let retention = Retention { hours: 2, days: Some(30), epochs: 1 };
+    let (newest, far) = (DAY + 30 * HOUR, 500 * 24 * HOUR);
+    let nothing = |until| Maintained { doubted: Some(until), ..Maintained::default() };
+    let done = |rig: &mut Rig, now| rig.store.maintain(now, &retention, &WIDE).unwrap();
+    assert_eq!(done(&mut rig, DAY + far), nothing(newest));
+    assert_eq!(done(&mut rig, newest + 72 * HOUR + 1), nothing(newest));
+    assert_eq!(done(&mut rig, i64::MAX), nothing(newest));
+    // What is counted by that clock changes nothing, for almost a day; nor does what the clock was
+    // set during.
+    rig.keep(30 * HOUR, far, &packet);
+    for hour in 0..23 {
+        rig.keep(far + hour * HOUR, far + hour * HOUR + 10, &packet);
+        rig.keep(far + hour * HOUR + 20, far + hour * HOUR + 30, &packet);
+    }
+    rig.fold();
+    assert_eq!(done(&mut rig, DAY + far + 23 * HOUR), nothing(newest));
+    assert_eq!(rig.one::<i64>("SELECT count(*) FROM span WHERE level = 0"), 53);
+    // The clock is right again; what lies beyond it does not matter.
+    let (closed, all) = rig.maintain(DAY + 30 * HOUR + 60, &retention);
+    assert_eq!((closed, all.doubted), (vec![DAY], None));
+    assert_eq!(rig.one::<i64>("SELECT count(*) FROM span WHERE level = 0"), 53);
+    assert_eq!(rig.maintain(newest + 72 * HOUR, &retention).0, [DAY + 24 * HOUR]);
+}
+
+#[test]
+fn a_store_that_was_left_alone_is_looked_after_again() {
+    let mut rig = Rig::new();
+    let packet = [slot(Kind::Syn, 23, 1, 1)];
+    let retention = Retention { hours: 2, days: None, epochs: 1 };
+    assert_eq!(rig.maintain(DAY, &retention), (vec![], Maintained::default()), "an empty one");
+    rig.keep(0, 10, &packet);
+    rig.fold();
+    let month = 31 * 24 * HOUR;
+    for hour in 0..25 {
+        rig.keep(month + hour * HOUR, month + hour * HOUR + 10, &packet);
+        rig.fold();
+        let (closed, all) = rig.maintain(DAY + month + hour * HOUR + 60, &retention);
+        assert_eq!((closed.is_empty(), all.spans), (hour < 24, u64::from(hour == 24)), "{hour}");
+        assert_eq!(all.doubted, (hour < 24).then_some(DAY + HOUR));
+    }
+    assert_eq!(rig.rows("SELECT level, packets FROM span ORDER BY start LIMIT 2"), ["1 1", "0 1"]);
+    // A pause of less than three days, such as over a weekend, changes nothing.
+    let now = month + 24 * HOUR + 60 * HOUR;
+    assert_eq!(rig.maintain(DAY + now, &retention).0, [DAY + month, DAY + month + 24 * HOUR]);
+    rig.keep(now, now + 10, &packet);
+    rig.fold();
+    assert_eq!(rig.maintain(DAY + now + 24 * HOUR, &retention).1.doubted, None);
 }
 
 #[test]
@@ -753,6 +827,33 @@ fn a_capture_is_folded_when_it_is_whole() {
     assert_eq!(rig.fold().epochs, 0);
     assert!(rig.store.set_complete(rig.generation, [3; 16]).unwrap());
     assert_eq!(rig.fold().epochs, 1);
+}
+
+#[test]
+fn portions() {
+    let mut rig = Rig::new();
+    let geo = Arc::clone(&rig.geo);
+    let fold = |rig: &mut Rig, portion| {
+        let folded = rig.store.fold(&geo, &WIDE, &portion).unwrap();
+        (folded.epochs, folded.tallies, folded.more)
+    };
+    for n in 0..7 {
+        rig.keep(n * 10, n * 10 + 10, &[slot(Kind::Syn, 23, 1, 5), slot(Kind::Syn, 23, 2, 5)]);
+    }
+    let live = rig.generation;
+    rig.generation(2, &["dark=192.0.2.0/24"], LENGTHS, Origin::Replay);
+    let replay = rig.generation;
+    rig.keep(0, 10, &[slot(Kind::Syn, 23, 1, 5)]);
+    // A capture that is being read, and one epoch that is damaged, do not count.
+    rig.connection().execute("UPDATE epoch SET tallies = x'0102' WHERE id = 1", []).unwrap();
+    assert_eq!(fold(&mut rig, Portion { tallies: 3, ..ALL }), (2, 4, true));
+    assert_eq!(fold(&mut rig, Portion { epochs: 3, ..ALL }), (3, 6, true));
+    assert_eq!(fold(&mut rig, Portion { generation: Some(replay), ..ALL }), (0, 0, false));
+    assert!(rig.store.set_complete(replay, [3; 16]).unwrap());
+    assert_eq!(fold(&mut rig, Portion { generation: Some(replay), ..ALL }), (1, 1, false));
+    assert_eq!(rig.one::<i64>("SELECT count(*) FROM epoch WHERE tallies IS NOT NULL"), 2);
+    assert_eq!(fold(&mut rig, Portion { generation: Some(live), ..ALL }), (1, 2, false));
+    rig.check_sums();
 }
 
 #[test]
@@ -820,7 +921,7 @@ fn days_of_25_hours_and_zones_off_by_half_an_hour() {
             store.commit(&Epoch::new(generation, &drain, Notes::default())).unwrap();
         }
         let geo = Geo::open(Paths::default()).unwrap().tables();
-        store.fold(&geo, &WIDE).unwrap();
+        store.fold(&geo, &WIDE, &ALL).unwrap();
         assert_eq!(store.close_days(i64::MAX, &WIDE).unwrap()[1], start, "{zone}");
         let (seconds, packets): (i64, i64) = store
             .connection()

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sensor_common::kind::Family;
 
@@ -26,10 +26,6 @@ use crate::{
     sketch::{Sketch, SketchKey},
 };
 
-/// Tallies that one call folds, but for the last of its epochs, which may go beyond.
-const AT_ONCE: usize = 2 << 20;
-/// Epochs that one call folds.
-const EPOCHS_AT_ONCE: u64 = 4096;
 /// Tallies that are in work at a time: some 100 bytes each.
 const IN_WORK: usize = 2 << 20;
 /// The longest epoch, in nanoseconds, that tells bursts by minutes: a minute, and what a timer may be
@@ -37,6 +33,21 @@ const IN_WORK: usize = 2 << 20;
 const MINUTE_NS: u64 = 65_000_000_000;
 /// No counter of a drain that is to be believed reaches this.
 const ABSURD: u64 = 1 << 56;
+
+/// What one transaction folds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Portion {
+    /// Row of the only generation whose epochs are folded; `None`: of all that are complete.
+    pub generation: Option<i64>,
+    /// Tallies, but for the last epoch, which may go beyond.
+    pub tallies: usize,
+    pub epochs: u64,
+}
+
+impl Portion {
+    /// What takes so short that others may wait for it, of all generations.
+    pub const SHORT: Self = Self { generation: None, tallies: 200_000, epochs: 256 };
+}
 
 /// What was folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +79,7 @@ pub struct Damaged {
 
 impl Store {
     /// Folds epochs of complete generations, in the order in which they were kept, in one transaction:
-    /// as many as have some two million tallies together, and at most 4,096. After an error nothing was folded, and nothing is lost.
+    /// as many as the portion says. After an error nothing was folded, and nothing is lost.
     ///
     /// An epoch goes to the hour, on the clock of the store's zone, of its midpoint, unless it reaches
     /// beyond that hour by more than 60 s in all; then to a span of its own. If its day is closed, it
@@ -78,10 +89,10 @@ impl Store {
     /// # Errors
     ///
     /// If the store cannot be read or written.
-    pub fn fold(&mut self, geo: &Tables, limits: &Limits) -> Result<Folded, StoreError> {
+    pub fn fold(&mut self, geo: &Tables, limits: &Limits, portion: &Portion) -> Result<Folded, StoreError> {
         let (zone, key, skip) = (self.zone.clone(), self.key.clone(), self.damaged.clone());
         let folded = self.write("fold its epochs", |connection| {
-            let folding = Folding { connection, zone: &zone, key: &key, geo, limits };
+            let folding = Folding { connection, zone: &zone, key: &key, geo, limits, portion };
             folding.run(&|row| skip.contains(&row))
         })?;
         self.damaged.extend(folded.damaged.iter().map(|damaged| damaged.row));
@@ -112,30 +123,33 @@ struct Folding<'a> {
     key: &'a SketchKey,
     geo: &'a Tables,
     limits: &'a Limits,
+    portion: &'a Portion,
 }
 
 impl Folding<'_> {
     fn run(&self, skip: &dyn Fn(i64) -> bool) -> Result<Folded, Fault> {
         let mut folded = Folded::default();
         let mut rows = 0;
-        let mut generations: HashMap<i64, Option<Generation>> = HashMap::new();
+        let mut generations: HashMap<i64, Generation> = HashMap::new();
         let mut spans: BTreeMap<Span, Vec<Waiting>> = BTreeMap::new();
-        let waiting: Vec<(i64, i64)> = self
-            .connection
-            .prepare_cached("SELECT id, generation FROM epoch WHERE tallies IS NOT NULL ORDER BY id")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        for (row, number) in waiting.into_iter().filter(|(row, _)| !skip(*row)) {
-            if !generations.contains_key(&number) {
-                generations.insert(number, self.generation(number)?);
-            }
-            // Of a capture that is still being read.
-            if generations.get(&number).is_none_or(Option::is_none) {
+        let Portion { generation, tallies, epochs } = *self.portion;
+        // Not those of a capture that is still being read.
+        let mut find = self.connection.prepare_cached(
+            "SELECT e.id, e.generation FROM epoch e JOIN generation g ON g.id = e.generation
+             WHERE e.tallies IS NOT NULL AND g.complete = 1 AND (?1 IS NULL OR g.id = ?1) ORDER BY e.id",
+        )?;
+        let mut found = find.query([generation])?;
+        while let Some(next) = found.next()? {
+            let (row, number) = (next.get(0)?, next.get(1)?);
+            if skip(row) {
                 continue;
             }
-            if rows >= AT_ONCE || folded.epochs >= EPOCHS_AT_ONCE {
+            if rows >= tallies || folded.epochs >= epochs {
                 folded.more = true;
                 break;
+            }
+            if let Entry::Vacant(new) = generations.entry(number) {
+                new.insert(self.generation(number)?);
             }
             match self.epoch(row)? {
                 Ok(waiting) => {
@@ -148,6 +162,7 @@ impl Folding<'_> {
                 Err(damaged) => folded.damaged.push(damaged),
             }
         }
+        drop(found);
         let mut done = self.connection.prepare_cached("UPDATE epoch SET tallies = NULL WHERE id = ?")?;
         for (span, waiting) in spans {
             for waiting in &waiting {
@@ -155,21 +170,19 @@ impl Folding<'_> {
             }
             let waiting: Vec<_> = waiting
                 .into_iter()
-                .filter_map(|waiting| Some((generations.get(&waiting.generation)?.as_ref()?, waiting)))
+                .filter_map(|waiting| Some((generations.get(&waiting.generation)?, waiting)))
                 .collect();
             self.span(span, &waiting, &mut folded)?;
         }
         Ok(folded)
     }
 
-    /// The lengths and sensors of a generation; `None` if it is not complete.
-    fn generation(&self, number: i64) -> Result<Option<Generation>, Fault> {
+    /// The lengths and sensors of a generation.
+    fn generation(&self, number: i64) -> Result<Generation, Fault> {
         let lengths = self
             .connection
-            .prepare_cached("SELECT v4_prefix, v6_prefix FROM generation WHERE id = ? AND complete = 1")?
-            .query_row([number], |row| Ok(SourceLengths { v4: row.get(0)?, v6: row.get(1)? }))
-            .optional()?;
-        let Some(lengths) = lengths else { return Ok(None) };
+            .prepare_cached("SELECT v4_prefix, v6_prefix FROM generation WHERE id = ?")?
+            .query_row([number], |row| Ok(SourceLengths { v4: row.get(0)?, v6: row.get(1)? }))?;
         let watches = self
             .connection
             .prepare_cached(
@@ -184,7 +197,7 @@ impl Folding<'_> {
                 Ok((row.get(0)?, Watch { sensor: row.get(1)?, role }))
             })?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Some(Generation { lengths, watches }))
+        Ok(Generation { lengths, watches })
     }
 
     fn epoch(&self, row: i64) -> Result<Result<Waiting, Damaged>, Fault> {

@@ -47,8 +47,10 @@ const RISEN_BY: f64 = 10.0;
 const RISEN_TIMES: f64 = 1.25;
 /// Prefixes that are listed of each kind, port and sensor.
 const TOP_PREFIXES: usize = 20;
-/// Spans that one call deletes, each in a transaction of its own.
-const SPANS_AT_ONCE: usize = 100;
+/// Days beyond the newest counts up to which a time is believed.
+const NEAR: i64 = 3 * DAY;
+/// Seconds of counts behind a longer pause that make a time believed again.
+const ENOUGH: i64 = DAY;
 /// Epochs that one transaction deletes.
 const EPOCHS_AT_ONCE: i64 = 10_000;
 /// Rows of a day that are held before they are written.
@@ -73,23 +75,30 @@ impl Default for Retention {
     }
 }
 
-/// What was done.
+/// What one step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Maintained {
-    /// Starts of the days that were closed, in seconds since 1970.
-    pub closed: Vec<i64>,
+    /// Start of the day that was closed, in seconds since 1970.
+    pub closed: Option<i64>,
     /// Hours, days and coarse spans that were deleted.
     pub spans: u64,
     /// Epochs that were deleted.
     pub epochs: u64,
-    /// Whether more is to be deleted.
+    /// Whether there may be more to do.
     pub more: bool,
+    /// The time is not believed, and nothing was done: when the newest counts end that it would have
+    /// to follow, in seconds since 1970.
+    pub doubted: Option<i64>,
 }
 
 impl Store {
-    /// Closes the days that ended [`GRACE`] or more before `now` (in seconds since 1970), and deletes
-    /// what is older than it is to be kept. Each day and each span that is deleted is a transaction of
-    /// its own, so that none takes long; what was done before an error stays done.
+    /// One step of what is to be done: closes a day that ended [`GRACE`] or more before `now` (in
+    /// seconds since 1970), or deletes a span or some epochs that are older than they are to be kept.
+    /// To be called again while there is [`Maintained::more`]; a step is one transaction.
+    ///
+    /// Ages are told by a clock that may be wrong, and what is deleted is gone. So `now` is believed if
+    /// the newest counts before it end three days before it or less, and either go back without a
+    /// pause of more than three days to the first ones, or are a day's before such a pause.
     ///
     /// # Errors
     ///
@@ -100,10 +109,18 @@ impl Store {
         retention: &Retention,
         limits: &Limits,
     ) -> Result<Maintained, StoreError> {
-        let closed = self.close_days(now.saturating_sub(GRACE), limits)?;
-        let (spans, more_spans) = self.delete_spans(now, retention)?;
-        let (epochs, more_epochs) = self.delete_epochs(now, retention)?;
-        Ok(Maintained { closed, spans, epochs, more: more_spans || more_epochs })
+        if let Some(until) = self.read("see how old it is", |connection| Ok(doubted(connection, now)?))? {
+            return Ok(Maintained { doubted: Some(until), ..Maintained::default() });
+        }
+        if let Some(&day) = self.days_over(now.saturating_sub(GRACE))?.first() {
+            self.write("close a day", |connection| close(connection, &day, limits))?;
+            return Ok(Maintained { closed: Some(day.start), more: true, ..Maintained::default() });
+        }
+        if self.delete_span(now, retention)? {
+            return Ok(Maintained { spans: 1, more: true, ..Maintained::default() });
+        }
+        let (epochs, more) = self.delete_epochs(now, retention)?;
+        Ok(Maintained { epochs, more, ..Maintained::default() })
     }
 
     /// Closes every open day that ended at `until` (in seconds since 1970) or earlier, the oldest
@@ -116,7 +133,17 @@ impl Store {
     ///
     /// If the store cannot be read or written.
     pub fn close_days(&mut self, until: i64, limits: &Limits) -> Result<Vec<i64>, StoreError> {
-        let open = self.read("look for days that are over", |connection| {
+        let mut closed = Vec::new();
+        for day in self.days_over(until)? {
+            self.write("close a day", |connection| close(connection, &day, limits))?;
+            closed.push(day.start);
+        }
+        Ok(closed)
+    }
+
+    /// The open days that ended at `until` or earlier and have nothing to be folded, the oldest first.
+    fn days_over(&self, until: i64) -> Result<Vec<Span>, StoreError> {
+        self.read("look for days that are over", |connection| {
             let until = match self.first_to_fold(connection)? {
                 Some(first) => until.min(first.saturating_sub(victims::BEYOND)),
                 None => until,
@@ -124,13 +151,7 @@ impl Store {
             let mut days = open_days(connection, &self.zone)?;
             days.retain(|day| day.end() <= until);
             Ok(days)
-        })?;
-        let mut closed = Vec::new();
-        for day in open {
-            self.write("close a day", |connection| close(connection, &day, limits))?;
-            closed.push(day.start);
-        }
-        Ok(closed)
+        })
     }
 
     /// When the first epoch began that waits to be folded, in seconds since 1970.
@@ -150,29 +171,28 @@ impl Store {
         Ok(first)
     }
 
-    fn delete_spans(&mut self, now: i64, retention: &Retention) -> Result<(u64, bool), StoreError> {
+    /// Deletes one span that is too old. `false`: there is none.
+    fn delete_span(&mut self, now: i64, retention: &Retention) -> Result<bool, StoreError> {
         let before = |days: u32| now.saturating_sub(i64::from(days) * DAY);
         let days = retention.days.map_or(i64::MIN, before);
         let hours = before(retention.hours).max(days);
-        let old: Vec<i64> = self.read("look for old spans", |connection| {
+        let old = self.read("look for old spans", |connection| {
             // An hour or coarse span is part of a day once that is closed.
             let mut find = connection.prepare_cached(
                 "SELECT id FROM span WHERE start <= ?1 AND start + seconds <= CASE WHEN level <> 1 AND EXISTS (
                      SELECT 1 FROM span d WHERE d.level = 1 AND d.start > span.start - 100000
                        AND d.start <= span.start AND d.start + d.seconds >= span.start + span.seconds)
                    THEN ?1 WHEN level = 0 THEN -9223372036854775808 ELSE ?2 END
-                 ORDER BY level <> 1 DESC, start LIMIT ?3",
+                 ORDER BY level <> 1 DESC, start LIMIT 1",
             )?;
-            let ids = find.query_map(params![hours, days, SPANS_AT_ONCE as i64], |row| row.get(0))?;
-            Ok(ids.collect::<rusqlite::Result<_>>()?)
+            Ok(find.query_row([hours, days], |row| row.get::<_, i64>(0)).optional()?)
         })?;
-        for &span in &old {
-            self.write("delete what is old", |connection| {
-                connection.prepare_cached("DELETE FROM span WHERE id = ?")?.execute([span])?;
-                Ok(())
-            })?;
-        }
-        Ok((old.len() as u64, old.len() == SPANS_AT_ONCE))
+        let Some(span) = old else { return Ok(false) };
+        self.write("delete what is old", |connection| {
+            connection.prepare_cached("DELETE FROM span WHERE id = ?")?.execute([span])?;
+            Ok(())
+        })?;
+        Ok(true)
     }
 
     fn delete_epochs(&mut self, now: i64, retention: &Retention) -> Result<(u64, bool), StoreError> {
@@ -192,6 +212,31 @@ impl Store {
         })?;
         Ok((deleted as u64, deleted as i64 == EPOCHS_AT_ONCE))
     }
+}
+
+/// Whether a time is to be doubted: then when the counts end that it does not follow, in seconds since
+/// 1970. What lies beyond it does not count, nor do coarse spans of more than a day: one of them begins
+/// by one clock and ends by another if the clock was set meanwhile.
+fn doubted(connection: &Connection, now: i64) -> rusqlite::Result<Option<i64>> {
+    let mut find = connection.prepare_cached(
+        "SELECT start, seconds FROM span
+         WHERE start <= ?1 AND (level <> 2 OR seconds <= ?2) ORDER BY start DESC, seconds",
+    )?;
+    let mut rows = find.query([now, DAY])?;
+    // From when on there are counts without a long pause, and of how many seconds.
+    let mut since = now;
+    let mut seconds = 0;
+    while let Some(row) = rows.next()? {
+        let (start, length): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let end = start.saturating_add(length);
+        if since.saturating_sub(end) > NEAR {
+            return Ok((seconds < ENOUGH).then_some(end));
+        }
+        // A closed day counts in full: to close it, the time was believed.
+        seconds += (end.min(since) - start).max(0);
+        since = start.min(since);
+    }
+    Ok(None)
 }
 
 /// The days that have hours, or coarse spans within, and are not closed; the oldest first.

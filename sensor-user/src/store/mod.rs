@@ -53,7 +53,7 @@ use rusqlite::{Connection, Row};
 pub use blob::BlobError;
 pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
-pub use fold::{Damaged, Folded};
+pub use fold::{Damaged, Folded, Portion};
 pub use generation::{GenerationRow, NewGeneration, Origin};
 pub use maintain::{GRACE, Maintained, Retention};
 pub use progress::{GenerationProgress, Progress};
@@ -267,7 +267,7 @@ impl Store {
     /// # Errors
     ///
     /// If the store was removed or replaced, cannot be opened again, or cannot be written; also if
-    /// it is held by a reader for more than a second.
+    /// it is held by a reader for more than five seconds.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         if self.connection.is_none() {
             self.reopen()?;

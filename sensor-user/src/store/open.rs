@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{model::Zone, sketch::SketchKey};
 
-/// How long a connection waits for others.
-const BUSY: Duration = Duration::from_secs(1);
+/// How long a connection waits for others: longer than one portion of epochs takes to be folded, which
+/// is 1 to 2 s on a slow machine.
+const BUSY: Duration = Duration::from_secs(5);
 /// Bytes of a page of a new store.
 const PAGE: u32 = 8192;
 /// Bytes that the log keeps when it begins anew.

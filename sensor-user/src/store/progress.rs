@@ -11,8 +11,6 @@ use super::{Reader, StoreError, count, open};
 pub struct Progress {
     /// Frames of all epochs that were ever kept.
     pub frames: u64,
-    /// End of the newest epoch, in nanoseconds since 1970; `None` if there is none.
-    pub until_ns: Option<u64>,
     /// Epochs that are not folded into hours yet.
     pub to_fold: u64,
     /// Bytes of its files.
@@ -25,6 +23,8 @@ pub struct GenerationProgress {
     /// When the generation was loaded, in seconds since 1970.
     pub created: i64,
     pub last_epoch: Option<u64>,
+    /// End of that epoch, in nanoseconds since 1970.
+    pub until_ns: Option<u64>,
     /// Frames of all its epochs.
     pub frames: u64,
 }
@@ -32,30 +32,36 @@ pub struct GenerationProgress {
 impl Reader {
     /// How far the store has come.
     pub fn progress(&self) -> Result<Progress, StoreError> {
-        let (frames, until_ns, to_fold) = self.read("see how far it has come", |connection| {
+        let (frames, to_fold) = self.read("see how far it has come", |connection| {
             let mut statement = connection.prepare(
                 "SELECT (SELECT coalesce(sum(frames), 0) FROM generation WHERE complete = 1),
-                        (SELECT max(end_ns) FROM epoch),
                         (SELECT count(*) FROM epoch e JOIN generation g ON g.id = e.generation
                          WHERE tallies IS NOT NULL AND complete = 1)",
             )?;
-            Ok(statement.query_row([], |row| {
-                Ok((count(row, 0)?.unwrap_or(0), count(row, 1)?, count(row, 2)?.unwrap_or(0)))
-            })?)
+            Ok(statement
+                .query_row([], |row| Ok((count(row, 0)?.unwrap_or(0), count(row, 1)?.unwrap_or(0))))?)
         })?;
         let length = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let bytes = length(self.path().to_owned()) + length(open::log_of(self.path()));
-        Ok(Progress { frames, until_ns, to_fold, bytes })
+        Ok(Progress { frames, to_fold, bytes })
     }
 
     /// How far the store has come with a generation; `None` if it does not know it.
     pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationProgress>, StoreError> {
         self.read("see how far it has come", |connection| {
-            let mut statement = connection
-                .prepare("SELECT created, last_epoch, frames FROM generation WHERE generation = ?")?;
+            let mut statement = connection.prepare(
+                "SELECT g.created, g.last_epoch, g.frames, e.end_ns FROM generation g
+                     LEFT JOIN epoch e ON e.generation = g.id AND e.epoch = g.last_epoch
+                     WHERE g.generation = ?",
+            )?;
             let found = statement.query_row([generation], |row| {
                 let (created, last_epoch) = (row.get(0)?, count(row, 1)?);
-                Ok(GenerationProgress { created, last_epoch, frames: count(row, 2)?.unwrap_or(0) })
+                Ok(GenerationProgress {
+                    created,
+                    last_epoch,
+                    until_ns: count(row, 3)?,
+                    frames: count(row, 2)?.unwrap_or(0),
+                })
             });
             Ok(found.optional()?)
         })

@@ -140,7 +140,7 @@ fn day(watched: &Watched, geo: &Tables) -> Result<Vec<String>> {
 
 fn fold(store: &mut Store, geo: &Tables) -> Result<()> {
     loop {
-        let folded = store.fold(geo, &Limits::default())?;
+        let folded = store.fold(geo, &Limits::default(), &Portion::SHORT)?;
         ensure!(folded.damaged.is_empty(), "epochs cannot be folded: {:?}", folded.damaged);
         if !folded.more {
             return Ok(());
