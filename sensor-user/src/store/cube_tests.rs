@@ -93,7 +93,6 @@ impl Rig {
         let ns = |second: i64| u64::try_from(DAY + second).unwrap() * 1_000_000_000;
         let lost = unattributed.iter().map(|lost| lost.packets).sum::<u64>();
         let packets = tallies.iter().map(|slot| u64::from(slot.packets)).sum::<u64>() + lost;
-        self.epochs += 1;
         let mut drain = Drain {
             epoch: self.epochs,
             span: Span { start_ns: ns(start), end_ns: ns(end) },
@@ -105,8 +104,9 @@ impl Rig {
         };
         drain.kinds[0][0].packets = packets;
         drain.kinds[0][0].bytes = packets * 40;
-        let notes = Notes { observed: true, restarted: self.epochs == 1, ..Notes::default() };
+        let notes = Notes { observed: true, restarted: self.epochs == 0, ..Notes::default() };
         self.store.commit(&Epoch::new(self.generation, &drain, notes)).unwrap();
+        self.epochs += 1;
     }
 
     fn fold(&mut self) -> Folded {
@@ -704,7 +704,7 @@ fn old_hours_go_and_days_stay() {
         let orphans = format!("SELECT count(*) FROM {cube} WHERE span NOT IN (SELECT id FROM span)");
         assert_eq!(rig.one::<i64>(&orphans), 0);
     }
-    assert_eq!(rig.rows("SELECT epoch FROM epoch"), ["6"], "the generation's last");
+    assert_eq!(rig.rows("SELECT epoch FROM epoch"), ["5"], "the generation's last");
     // What is late for a deleted hour is in the day.
     let day = "SELECT packets FROM span WHERE level = 1 ORDER BY start LIMIT 1";
     let before: i64 = rig.one(day);
@@ -726,10 +726,10 @@ fn what_is_damaged_stays_and_the_rest_goes_on() {
     for n in 0..3 {
         rig.keep(n * 10, n * 10 + 10, &[slot(Kind::Syn, 23, 1, 5)]);
     }
-    rig.connection().execute("UPDATE epoch SET tallies = x'0102' WHERE epoch = 2", []).unwrap();
+    rig.connection().execute("UPDATE epoch SET tallies = x'0102' WHERE id = 2", []).unwrap();
     let folded = rig.fold();
     assert_eq!((folded.epochs, folded.packets, folded.damaged.len()), (2, 10, 1));
-    assert_eq!((folded.damaged[0].row, folded.damaged[0].epoch), (2, 2));
+    assert_eq!((folded.damaged[0].row, folded.damaged[0].epoch), (2, 1));
     assert!(!folded.damaged[0].reason.is_empty());
     assert_eq!(rig.fold(), Folded::default(), "told once");
     assert_eq!(rig.one::<i64>("SELECT count(*) FROM epoch WHERE tallies IS NOT NULL"), 1);

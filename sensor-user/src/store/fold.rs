@@ -494,14 +494,14 @@ impl Writer<'_, '_> {
         let connection = self.folding.connection;
         if self.open_day.is_some() {
             let mut upsert = connection.prepare_cached(
-                "INSERT INTO open_backscatter (minute, source, kind, port, family, packets)
-                 VALUES (?, ?, ?, ?, ?, ?)
+                "INSERT INTO open_backscatter (minute, source, kind, port, family, sensor, packets)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET packets = packets + excluded.packets",
             )?;
             let most = self.folding.limits.of_fold(Kept::Backscatter);
             let cut = fold.answers(most, |answer, packets| -> Result<(), Fault> {
-                let Answer { minute, source, kind, port, family } = *answer;
-                upsert.execute(params![minute, source, kind, port, family, signed(packets)])?;
+                let Answer { minute, source, kind, port, family, sensor } = *answer;
+                upsert.execute(params![minute, source, kind, port, family, sensor, signed(packets)])?;
                 Ok(())
             })?;
             if cut > 0 {
@@ -535,11 +535,13 @@ impl<'c> Late<'c> {
             ))?,
             survey: connection.prepare_cached(&format!(
                 "UPDATE survey SET packets = packets + ?1, sources = {union}
-                 WHERE span = ?3 AND prefix = ?4 AND family = ?5"
+                 WHERE span = ?3 AND prefix = ?4 AND family = ?5
+                   AND ?6 NOT IN (SELECT id FROM sensor WHERE role = 'lit')"
             ))?,
             victim: connection.prepare_cached(
                 "UPDATE victim SET packets = packets + ?
-                 WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?",
+                 WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?
+                   AND sensor = ?",
             )?,
         })
     }
@@ -555,11 +557,11 @@ impl<'c> Late<'c> {
         let packets = signed(packets);
         self.port_prefix
             .execute(params![packets, sources, day, class, kind, port, prefix, family, sensor])?;
-        self.survey.execute(params![packets, sources, day, prefix, family]).map(drop)
+        self.survey.execute(params![packets, sources, day, prefix, family, sensor]).map(drop)
     }
 
     fn victim(&mut self, day: i64, answer: &Answer, packets: u64) -> rusqlite::Result<()> {
-        let Answer { source, kind, port, family, .. } = *answer;
-        self.victim.execute(params![signed(packets), day, source, kind, port, family]).map(drop)
+        let Answer { source, kind, port, family, sensor, .. } = *answer;
+        self.victim.execute(params![signed(packets), day, source, kind, port, family, sensor]).map(drop)
     }
 }

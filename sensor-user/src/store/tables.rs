@@ -337,7 +337,7 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     }
     let Some(threshold) = threshold(connection, &table, owner, bound / 10 * 9)? else { return Ok(0) };
     let index = match cube {
-        Kept::Backscatter => "minute, source, kind, port, family".to_owned(),
+        Kept::Backscatter => "minute, source, kind, port, family, sensor".to_owned(),
         _ => format!("{}, {}", table.owner, table.columns()),
     };
     // The first of the equals that go.
