@@ -85,19 +85,26 @@ impl Store {
     /// A sensor that is defined as before keeps its row; one that is defined otherwise gets a new
     /// one, and the old one ends.
     pub fn add_generation(&mut self, new: &NewGeneration<'_>) -> Result<GenerationRow, StoreError> {
-        let row = match self.generation(new.generation)? {
-            Some(row) => row,
-            None => self.write("enter a generation", |connection| enter(connection, new))?,
-        };
-        if let Some(last) = row.last_epoch {
-            self.last.insert(row.id, last);
+        match self.generation(new.generation)? {
+            Some(row) => Ok(row),
+            // If somebody else entered it meanwhile, with epochs, it is not this process that keeps them.
+            None => self.write("enter a generation", |connection| enter(connection, new)),
         }
-        Ok(row)
     }
 
-    /// A generation by its number.
-    pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
-        self.read("find a generation", |connection| Ok(find(connection, generation)?))
+    /// A generation by its number. From now on a copy of the store that has less of it is refused.
+    pub fn generation(&mut self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
+        let found = self.read("find a generation", |connection| Ok(find(connection, generation)?))?;
+        if let Some(GenerationRow { id, last_epoch: Some(last), .. }) = found {
+            self.know(id, last);
+        }
+        Ok(found)
+    }
+
+    /// Takes note that an epoch of a generation is kept.
+    pub(super) fn know(&mut self, row: i64, epoch: u64) {
+        let last = self.last.entry(row).or_default();
+        *last = epoch.max(*last);
     }
 
     /// Gives up the epochs of a generation before `next`, which are in no copy of the store any more.
@@ -108,7 +115,11 @@ impl Store {
                 params![row, signed(next) - 1],
             )?;
             Ok(())
-        })
+        })?;
+        if let Some(last) = next.checked_sub(1) {
+            self.know(row, last);
+        }
+        Ok(())
     }
 
     /// Keeps other processes from reading captures into this store as long as it is open.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     ffi::CString,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{self, Path, PathBuf},
@@ -39,11 +39,13 @@ impl Store {
     pub fn open(place: &Place, zone: Option<&str>) -> Result<Self, StoreError> {
         let asked = zone.map(Zone::named).transpose().map_err(StoreError::NewZone)?;
         let path = absolute(&place.path)?;
-        let key_path = place.key();
+        let key_path = absolute(&place.key())?;
         make_file(&path)?;
-        let doubtful = has_log(&path)?;
         let connection = connect(&path)?;
         let version = prepare(&path, &connection)?;
+        // What a killed process wrote may not be on the disk yet. If it cannot be brought there now,
+        // every transaction tries it anew.
+        let doubtful = sync_log(&path).is_err();
         if version == 0 {
             create(&path, &key_path, asked.as_ref(), &connection)?;
         }
@@ -65,7 +67,7 @@ impl Store {
         }
         let file = FileId::of(&path).map_err(StoreError::file(&path, "look at"))?;
         let last = HashMap::new();
-        let mut store = Self {
+        Ok(Self {
             path,
             connection: Some(connection),
             file,
@@ -77,10 +79,7 @@ impl Store {
             last,
             doubtful,
             damaged: BTreeSet::new(),
-        };
-        // If it does not work now, every transaction tries it again.
-        let _ = store.settle();
-        Ok(store)
+        })
     }
 
     /// Opens a store that is there.
@@ -111,7 +110,6 @@ impl Store {
             }
             file => file.map_err(StoreError::file(&self.path, "look at"))?,
         };
-        let doubtful = has_log(&self.path)?;
         let connection = connect(&self.path)?;
         let foreign = |what| StoreError::Foreign { path: self.path.clone(), what };
         if prepare(&self.path, &connection)? != VERSION {
@@ -127,9 +125,10 @@ impl Store {
                 return Err(foreign("it is an older copy, in which epochs are missing that were kept"));
             }
         }
+        // It may be a copy that somebody put here, with a log of its own.
+        self.doubtful |= sync_log(&self.path).is_err();
         self.connection = Some(connection);
         self.file = file;
-        self.doubtful |= doubtful;
         Ok(())
     }
 }
@@ -178,6 +177,18 @@ pub(super) fn has_log(path: &Path) -> Result<bool, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::file(&log, "look at")(error)),
         Ok(metadata) => Ok(metadata.len() > 0),
+    }
+}
+
+/// Makes sure that what is in the log is on the disk, which no reader is in the way of.
+fn sync_log(path: &Path) -> io::Result<()> {
+    // SQLite locks the database and its index, never the log: nothing is unlocked when this is closed.
+    match File::open(log_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        log => {
+            log?.sync_all()?;
+            File::open(path.parent().unwrap_or(path))?.sync_all()
+        }
     }
 }
 
