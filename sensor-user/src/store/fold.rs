@@ -4,7 +4,7 @@
 //! spans that they fall in, and their tallies are given up. So a packet is either in a tally or in
 //! every cube, whenever the program or the machine stops.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 use hashbrown::HashMap;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
@@ -13,7 +13,7 @@ use sensor_common::kind::Family;
 use super::{
     Fault, Store, StoreError, blob, signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, span_of},
-    tables::{CUT_ORDER, Limits, MIXED, Owner, Table, shrink, union_with},
+    tables::{self, CUT_FIRST, Limits, MIXED, Owner, Table, shrink, union_with},
 };
 use crate::{
     cube::{
@@ -48,7 +48,8 @@ pub struct Folded {
     pub cut: u64,
     /// Epochs that were too long to tell bursts of backscatter by minutes.
     pub untestable: u64,
-    /// Epochs that cannot be read. They stay, and are not tried again before the store is opened anew.
+    /// Epochs that cannot be read, or not be added to what is there. They stay, and are not tried again
+    /// before the store is opened anew.
     pub damaged: Vec<Damaged>,
     /// Whether there is more to fold.
     pub more: bool,
@@ -68,7 +69,8 @@ pub struct Damaged {
 
 impl Store {
     /// Folds epochs of complete generations, in the order in which they were kept, in one transaction:
-    /// as many as have some two million tallies together, and at most 4,096. After an error nothing was folded, and nothing is lost.
+    /// as many as have some two million tallies together, and at most 4,096. After an error nothing is
+    /// lost.
     ///
     /// An epoch goes to the hour, on the clock of the store's zone, of its midpoint, unless it reaches
     /// beyond that hour by more than 60 s in all; then to a span of its own. If its day is closed, it
@@ -77,16 +79,82 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the store cannot be read or written.
+    /// If the store cannot be read or written. What is wrong with single epochs, or with the rows that
+    /// they would be added to, is no error: they are set aside as [`Folded::damaged`].
     pub fn fold(&mut self, geo: &Tables, limits: &Limits) -> Result<Folded, StoreError> {
-        let (zone, key, skip) = (self.zone.clone(), self.key.clone(), self.damaged.clone());
-        let folded = self.write("fold its epochs", |connection| {
-            let folding = Folding { connection, zone: &zone, key: &key, geo, limits };
-            folding.run(&|row| skip.contains(&row))
-        })?;
+        let skip = self.damaged.clone();
+        let mut taken = Vec::new();
+        let folded = match self.fold_some(geo, limits, &|row| !skip.contains(&row), &mut taken) {
+            Err(error) if error.trouble().is_none() => self.fold_apart(geo, limits, taken, error)?,
+            folded => folded?,
+        };
         self.damaged.extend(folded.damaged.iter().map(|damaged| damaged.row));
         Ok(folded)
     }
+
+    /// Folds epochs that are wanted, in one transaction, and takes note of all that it tried.
+    fn fold_some(
+        &mut self,
+        geo: &Tables,
+        limits: &Limits,
+        wanted: &dyn Fn(i64) -> bool,
+        taken: &mut Vec<Taken>,
+    ) -> Result<Folded, StoreError> {
+        let (zone, key) = (self.zone.clone(), self.key.clone());
+        self.write("fold its epochs", |connection| {
+            let folding = Folding { connection, zone: &zone, key: &key, geo, limits };
+            folding.run(wanted, taken)
+        })
+    }
+
+    /// Folds epochs that cannot be folded together, by halves, until those that are at fault stand alone.
+    fn fold_apart(
+        &mut self,
+        geo: &Tables,
+        limits: &Limits,
+        taken: Vec<Taken>,
+        error: StoreError,
+    ) -> Result<Folded, StoreError> {
+        if taken.is_empty() {
+            return Err(error);
+        }
+        let mut sum = Folded { more: true, ..Folded::default() };
+        let mut parts: Vec<Vec<Taken>> = Vec::new();
+        let mut failed = Some((taken, error));
+        loop {
+            if let Some((mut part, error)) = failed.take() {
+                if part.len() > 1 {
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                } else if let Some(Taken { row, generation, epoch }) = part.pop() {
+                    let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                    sum.damaged.push(Damaged { row, generation, epoch, reason });
+                }
+            }
+            let Some(part) = parts.pop() else { return Ok(sum) };
+            let wanted = |row| part.binary_search_by_key(&row, |taken| taken.row).is_ok();
+            match self.fold_some(geo, limits, &wanted, &mut Vec::new()) {
+                Ok(folded) => {
+                    sum.epochs += folded.epochs;
+                    sum.tallies += folded.tallies;
+                    sum.packets += folded.packets;
+                    sum.cut += folded.cut;
+                    sum.untestable += folded.untestable;
+                    sum.damaged.extend(folded.damaged);
+                }
+                Err(error) if error.trouble().is_none() => failed = Some((part, error)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// An epoch that was tried.
+#[derive(Clone, Copy)]
+struct Taken {
+    row: i64,
+    generation: i64,
+    epoch: i64,
 }
 
 /// An epoch that waits.
@@ -115,17 +183,18 @@ struct Folding<'a> {
 }
 
 impl Folding<'_> {
-    fn run(&self, skip: &dyn Fn(i64) -> bool) -> Result<Folded, Fault> {
+    fn run(&self, wanted: &dyn Fn(i64) -> bool, taken: &mut Vec<Taken>) -> Result<Folded, Fault> {
         let mut folded = Folded::default();
         let mut rows = 0;
         let mut generations: HashMap<i64, Option<Generation>> = HashMap::new();
         let mut spans: BTreeMap<Span, Vec<Waiting>> = BTreeMap::new();
-        let waiting: Vec<(i64, i64)> = self
+        let waiting: Vec<Taken> = self
             .connection
-            .prepare_cached("SELECT id, generation FROM epoch WHERE tallies IS NOT NULL ORDER BY id")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .prepare_cached("SELECT id, generation, epoch FROM epoch WHERE tallies IS NOT NULL ORDER BY id")?
+            .query_map([], |row| Ok(Taken { row: row.get(0)?, generation: row.get(1)?, epoch: row.get(2)? }))?
             .collect::<rusqlite::Result<_>>()?;
-        for (row, number) in waiting.into_iter().filter(|(row, _)| !skip(*row)) {
+        for waiting in waiting.into_iter().filter(|waiting| wanted(waiting.row)) {
+            let Taken { row, generation: number, .. } = waiting;
             if !generations.contains_key(&number) {
                 generations.insert(number, self.generation(number)?);
             }
@@ -137,6 +206,7 @@ impl Folding<'_> {
                 folded.more = true;
                 break;
             }
+            taken.push(waiting);
             match self.epoch(row)? {
                 Ok(waiting) => {
                     folded.epochs += 1;
@@ -362,18 +432,29 @@ impl Folding<'_> {
     }
 }
 
-/// Cuts the cubes of a span to their bounds. Says how many rows went.
+/// Cuts the cubes of a span if they have too many rows together. Says how many rows went.
 pub(super) fn bound_cubes(connection: &Connection, span: i64, limits: &Limits) -> rusqlite::Result<u64> {
-    let mut sum = 0;
-    for cube in CUT_ORDER {
-        let Some(bound) = limits.of(cube) else { continue };
-        let cut = shrink(connection, cube, Owner::one(span), bound)?;
+    let owner = Owner::one(span);
+    let first = || -> rusqlite::Result<u64> {
+        CUT_FIRST.into_iter().map(|cube| tables::rows(connection, cube, owner)).sum()
+    };
+    if first()? + tables::rows(connection, Kept::PortRegion, owner)? <= limits.rows {
+        return Ok(0);
+    }
+    let shrink = |cube, bound| -> rusqlite::Result<u64> {
+        let cut = shrink(connection, cube, owner, bound)?;
         if cut > 0 {
             mark_cut(connection, span, cube as u8)?;
         }
-        sum += cut;
+        Ok(cut)
+    };
+    let mut sum = 0;
+    for cube in CUT_FIRST {
+        if let Some(bound) = limits.of(cube) {
+            sum += shrink(cube, bound)?;
+        }
     }
-    Ok(sum)
+    Ok(sum + shrink(Kept::PortRegion, limits.rows.saturating_sub(first()?))?)
 }
 
 /// To how many bits the sources in a span's sketches are cut; `None` if it has none.

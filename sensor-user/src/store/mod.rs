@@ -93,8 +93,6 @@ pub struct Store {
     meta: Meta,
     zone: Zone,
     key: SketchKey,
-    /// File of the key.
-    key_path: PathBuf,
     /// Locked while this process reads captures into the store.
     replays: Option<File>,
     /// The last epoch of each generation, by row, that this process knows to be kept.

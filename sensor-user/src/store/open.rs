@@ -74,7 +74,6 @@ impl Store {
             meta,
             zone,
             key,
-            key_path,
             replays: None,
             last,
             doubtful,
@@ -238,6 +237,8 @@ fn prepare(path: &Path, connection: &Connection) -> Result<i64, StoreError> {
             return Err(rusqlite::Error::SqliteFailure(error, Some(text)));
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // Addresses of what is deleted are overwritten where that costs no page more.
+        connection.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |_| Ok(()))
     };
     set_up().map_err(failed)?;

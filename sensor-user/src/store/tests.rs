@@ -141,6 +141,7 @@ fn a_new_store_is_the_owners_only_and_says_what_it_is() {
     assert_eq!(one::<i64>(connection, "PRAGMA page_size"), 8192);
     assert_eq!(one::<String>(connection, "PRAGMA journal_mode"), "wal");
     assert_eq!(one::<i64>(connection, "PRAGMA synchronous"), 2);
+    assert_eq!(one::<i64>(connection, "PRAGMA secure_delete"), 2);
     assert_eq!(one::<i64>(connection, "PRAGMA foreign_keys"), 1);
     assert_eq!(one::<i64>(connection, "PRAGMA temp_store"), 2);
     assert_eq!(one::<i64>(connection, "PRAGMA mmap_size"), 0);
@@ -324,7 +325,8 @@ fn an_epoch_is_kept_once() {
     store.connection().unwrap().execute_batch("UPDATE epoch SET tallies = NULL WHERE epoch = 2").unwrap();
     store.commit(&epoch(first, 2)).unwrap();
     assert_eq!(store.pending().unwrap().epochs, 3);
-    let blob: Vec<u8> = one(store.connection().unwrap(), "SELECT tallies FROM epoch WHERE epoch = 0 AND generation = 1");
+    let blob: Vec<u8> =
+        one(store.connection().unwrap(), "SELECT tallies FROM epoch WHERE epoch = 0 AND generation = 1");
     assert_eq!(blob::decode(&blob).unwrap().tallies.len(), 50);
 }
 
@@ -408,6 +410,64 @@ fn a_generation_is_entered_once_and_sensors_are_versioned() {
         ),
         [format!("host|{}|live|100|32|64|1", "01".repeat(16))]
     );
+}
+
+#[test]
+fn sensors_end_when_their_host_has_them_no_longer() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let mut number = 0;
+    let mut enter = |host: &str, origin, sensors: &[&str]| {
+        number += 1;
+        let sensors = sensors.iter().map(|sensor| sensor.parse().unwrap()).collect();
+        let new = NewGeneration {
+            generation: [number; 16],
+            host,
+            origin,
+            created: i64::from(number) * 100,
+            lengths: LENGTHS,
+            sensors: &Sensors::new(sensors).unwrap(),
+        };
+        store.add_generation(&new).unwrap();
+        let connection = store.connection().unwrap();
+        let sql =
+            "SELECT concat_ws(' ', id, name, ifnull(valid_from, '?'), ifnull(valid_to, '-')) FROM sensor";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap().join(", ")
+    };
+    let (a, b, c) = ("a=192.0.2.0/24", "b=198.51.100.0/24", "c=203.0.113.0/24");
+    assert_eq!(enter("one", Origin::Live, &[a, b]), "1 a 100 -, 2 b 100 -");
+    // Another host that has one of them, and a sensor of the same name that is another one.
+    let other = "a=192.0.2.0/25";
+    assert_eq!(enter("two", Origin::Live, &[other, b]), "1 a 100 -, 2 b 100 -, 3 a 200 -");
+    // One is no longer configured; the other host has the same.
+    assert_eq!(enter("one", Origin::Live, &[a, c]), "1 a 100 -, 2 b 100 -, 3 a 200 -, 4 c 300 -");
+    assert_eq!(enter("two", Origin::Live, &[other]), "1 a 100 -, 2 b 100 400, 3 a 200 -, 4 c 300 -");
+    // Captures end nothing, and take any row that says the same.
+    let before = enter("one", Origin::Replay, &["a=192.0.2.0/26", b]);
+    assert_eq!(before, "1 a 100 -, 2 b 100 400, 3 a 200 -, 4 c 300 -, 5 a ? -");
+    assert_eq!(enter("one", Origin::Replay, &["a=192.0.2.0/26"]), before);
+    assert_eq!(enter("one", Origin::Replay, &[other]), before);
+    // A row of captures is never in use.
+    assert_eq!(
+        enter("one", Origin::Live, &["a=192.0.2.0/26"]),
+        "1 a 100 800, 2 b 100 400, 3 a 200 -, 4 c 300 800, 5 a ? -, 6 a 800 -"
+    );
+}
+
+#[test]
+fn replays_are_held_by_store() {
+    let scratch = Scratch::new();
+    let mut store = scratch.store();
+    let place = Place { path: scratch.0.join("other.db"), key: Some(scratch.place().key()) };
+    let mut other = Store::open(&place, None).unwrap();
+    store.hold_replays().unwrap();
+    other.hold_replays().unwrap();
+    assert_eq!(mode(&key::beside(store.path(), "-replay")), 0o600);
+    assert!(matches!(scratch.store().hold_replays(), Err(StoreError::Replaying(_))));
+    drop(store);
+    scratch.store().hold_replays().unwrap();
 }
 
 #[test]
@@ -500,7 +560,6 @@ fn a_doubtful_log_is_written_back_before_anything_counts() {
     store.commit(&epoch(row, 0)).unwrap();
     assert!(!store.doubtful);
     assert_eq!(fs::metadata(&log).unwrap().len(), 0);
-
 }
 
 #[test]
@@ -861,7 +920,7 @@ fn a_log_that_is_cut_or_changed_loses_its_end_and_nothing_else() {
 
 /// A store of version 1 as version 1 made it, compressed, and the text of its key.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/store-v1.db.gz");
-const FIXTURE_KEY: &str = "000102030405060708090a0b0c0d0e0f\n";
+pub(super) const FIXTURE_KEY: &str = "000102030405060708090a0b0c0d0e0f\n";
 
 /// The rows of a store by table, but for the store's own description.
 fn rows_by_table(connection: &Connection) -> Vec<(String, i64)> {

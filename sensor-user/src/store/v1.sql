@@ -20,8 +20,8 @@ CREATE TABLE sensor (
   prefixes TEXT NOT NULL,                          -- separated by spaces; empty: everything
   addresses INTEGER,                               -- IPv4 addresses that are watched; NULL: not known
   filtered TEXT NOT NULL,                          -- services that never arrive: 25/tcp 445/tcp
-  valid_from INTEGER NOT NULL,
-  valid_to INTEGER                                 -- NULL: in use
+  valid_from INTEGER,                              -- NULL: of captures, whose times nobody told
+  valid_to INTEGER                                 -- NULL: in use, if there is a valid_from
 ) STRICT;
 CREATE INDEX sensor_by_name ON sensor (name);
 
