@@ -221,6 +221,12 @@ impl StoreError {
         }
     }
 
+    /// Whether it may come of what single rows hold, and not of the store as a whole or the machine.
+    pub(super) fn is_of_rows(&self) -> bool {
+        let Self::Sqlite { trouble: None, source, .. } = self else { return false };
+        source.sqlite_error_code() != Some(ErrorCode::OutOfMemory)
+    }
+
     /// What SQLite says when it cannot do something to the store at `path`.
     pub(super) fn sqlite(
         path: &Path,

@@ -85,7 +85,7 @@ impl Store {
         let skip = self.damaged.clone();
         let mut taken = Vec::new();
         let folded = match self.fold_some(geo, limits, &|row| !skip.contains(&row), &mut taken) {
-            Err(error) if error.trouble().is_none() => self.fold_apart(geo, limits, taken, error)?,
+            Err(error) if error.is_of_rows() => self.fold_apart(geo, limits, taken, error)?,
             folded => folded?,
         };
         self.damaged.extend(folded.damaged.iter().map(|damaged| damaged.row));
@@ -142,7 +142,7 @@ impl Store {
                     sum.untestable += folded.untestable;
                     sum.damaged.extend(folded.damaged);
                 }
-                Err(error) if error.trouble().is_none() => failed = Some((part, error)),
+                Err(error) if error.is_of_rows() => failed = Some((part, error)),
                 Err(error) => return Err(error),
             }
         }

@@ -601,8 +601,27 @@ fn a_bare_name_is_one_in_the_current_directory() {
     let place = Place::new("x.db");
     let paths = (open::absolute(&place.path).unwrap(), open::absolute(&place.key()).unwrap());
     assert_eq!(paths, (here.join("x.db"), here.join("x.db.key")));
-    key::sync_parent(&paths.1).unwrap();
     assert!(Store::open(&Place::new(""), None).is_err());
+
+    // In a process of its own, whose current directory is nobody else's.
+    let scratch = Scratch::new();
+    let made = process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::tests::make_a_store_here", "--ignored"])
+        .env("TEITEN_TEST_HERE", "1")
+        .current_dir(&scratch.0)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    assert!(scratch.0.join("x.db").exists() && scratch.0.join("x.db.key").exists());
+}
+
+#[test]
+#[ignore = "makes a store in the current directory, for a_bare_name_is_one_in_the_current_directory"]
+fn make_a_store_here() {
+    if std::env::var_os("TEITEN_TEST_HERE").is_some() {
+        Store::open(&Place::new("x.db"), None).unwrap();
+        Store::open_existing(&Place::new("x.db")).unwrap();
+    }
 }
 
 #[test]
