@@ -347,7 +347,7 @@ fn a_read_only_store() {
     station.send(7);
     tmpfs.read_only(true);
     let agent = station.start(&[]);
-    println!("{}", agent.wait_message("cannot be written"));
+    println!("{}", agent.wait_message("file system is read-only"));
     station.send(5);
     // Nothing is taken off before the store has taken it.
     let refused = station.detach(&[]);

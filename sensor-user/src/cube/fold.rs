@@ -112,7 +112,7 @@ pub struct Row {
 /// Class number of packets whose class is not determined.
 pub const UNDETERMINED: u8 = 3;
 
-/// What came of a source towards somebody else in a minute.
+/// What came of a source to a sensor in a minute, as an answer to somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Start of the minute, in seconds since 1970.
@@ -124,6 +124,8 @@ pub struct Answer {
     pub port: i64,
     /// 4 or 6.
     pub family: u8,
+    /// The sensor's row in the store.
+    pub sensor: i64,
 }
 
 /// A tally with all that its rows need, or what is left of packets that lost their source.
@@ -151,6 +153,7 @@ struct Seen {
 #[derive(Clone, Copy)]
 struct Entry {
     place: u128,
+    /// Of the source; of an answer the sensor's place, for which the other has no room.
     hash: u64,
     packets: u64,
 }
@@ -221,14 +224,18 @@ impl<'a> Fold<'a> {
     /// Tallies of a kind that this agent does not know are left out: the books have reported them as a
     /// mismatch, and count their packets as lost. A tally of a number that is no sensor's goes to
     /// sensor 0.
+    ///
+    /// Answers are those to dark sensors and honeypots: hosts in use are answered for what they ask.
     pub fn add(&mut self, tallies: &[Slot], watches: &Watches, lengths: SourceLengths, minute: Option<i64>) {
-        // By number of the sensor: its place, and the classes of all kinds.
-        let unknown = (0, Kind::ALL.map(|kind| class_number(class_of_roles(kind, ROLES))));
+        // By number of the sensor: its place, whether backscatter tells of forged sources, and the
+        // classes of all kinds.
+        let unknown = (0, false, Kind::ALL.map(|kind| class_number(class_of_roles(kind, ROLES))));
         let sensors: Vec<_> = (0..=u8::MAX)
             .map(|number| match watches.get(number) {
                 None => unknown,
                 Some(watch) => (
                     self.sensor(watch.sensor),
+                    watch.role != Role::Lit,
                     Kind::ALL.map(|kind| class_number(Some(Class::of(kind, watch.role)))),
                 ),
             })
@@ -253,7 +260,7 @@ impl<'a> Fold<'a> {
                 region = rank(self.geo.region(key.family, key.source));
                 asn = self.geo.asn(key.family, key.source).unwrap_or(0);
             }
-            let (sensor, classes) = &sensors[usize::from(key.sensor)];
+            let (sensor, is_dark, classes) = &sensors[usize::from(key.sensor)];
             let class = classes[key.kind as usize];
             let packets = u64::from(slot.packets);
             self.seen.push(Seen {
@@ -272,10 +279,10 @@ impl<'a> Fold<'a> {
                 family: key.family as u8 + 1,
                 tool: key.tool as i8,
             });
-            if let Some(minute) = minute.filter(|_| class == Class::Backscatter as u8) {
+            if let Some(minute) = minute.filter(|_| *is_dark && class == Class::Backscatter as u8) {
                 self.answers.push(Entry {
                     place: answer_place(minute, key.source, key.kind, key.port, key.family),
-                    hash: 0,
+                    hash: u64::from(*sensor),
                     packets,
                 });
             }
@@ -348,7 +355,7 @@ impl<'a> Fold<'a> {
         });
         self.entries.extend(entries);
         self.entries.sort_unstable_by_key(|entry| entry.place);
-        let mut groups = groups(&self.entries);
+        let mut groups = groups(&self.entries, |a, b| a.place == b.place);
         let cut = cut(&mut groups, most);
         for group in &groups {
             let row = layout.row(self.entries[group.begin].place, &self.sensors);
@@ -384,7 +391,7 @@ impl<'a> Fold<'a> {
         Some(sketch)
     }
 
-    /// Packets of class `backscatter` by minute, in the order of the store's index. Of more than `most`
+    /// Packets of class `backscatter` by minute and sensor, in the order of the store's index. Of more than `most`
     /// rows, those with the fewest packets are left out. Says how many.
     ///
     /// # Errors
@@ -395,11 +402,12 @@ impl<'a> Fold<'a> {
         most: usize,
         mut each: impl FnMut(&Answer, u64) -> Result<(), E>,
     ) -> Result<u64, E> {
-        self.answers.sort_unstable_by_key(|entry| entry.place);
-        let mut groups = groups(&self.answers);
+        self.answers.sort_unstable_by_key(|entry| (entry.place, entry.hash));
+        let mut groups = groups(&self.answers, |a, b| (a.place, a.hash) == (b.place, b.hash));
         let cut = cut(&mut groups, most);
         for group in &groups {
-            each(&answer(self.answers[group.begin].place), group.packets)?;
+            let Entry { place, hash, .. } = self.answers[group.begin];
+            each(&answer(place, self.sensors.get(hash as usize).copied().unwrap_or(0)), group.packets)?;
         }
         Ok(cut.len() as u64)
     }
@@ -424,11 +432,11 @@ const fn mask(family: Family, length: u8) -> u64 {
     }
 }
 
-/// Runs of the same place.
-fn groups(entries: &[Entry]) -> Vec<Group> {
+/// Runs of the same.
+fn groups(entries: &[Entry], same: impl Fn(&Entry, &Entry) -> bool) -> Vec<Group> {
     let mut groups = Vec::new();
     let mut begin = 0;
-    for run in entries.chunk_by(|a, b| a.place == b.place) {
+    for run in entries.chunk_by(same) {
         let packets = run.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.packets));
         groups.push(Group { begin, end: begin + run.len(), packets });
         begin += run.len();
@@ -600,7 +608,7 @@ struct Columns {
 }
 
 /// The order of a store's index: minutes, of which 32 bits last for 8,000 years; sources as signed
-/// numbers sort; then kind, port and family.
+/// numbers sort; then kind, port and family. The sensor comes behind them.
 fn answer_place(minute: i64, source: u64, kind: Kind, port: u16, family: Family) -> u128 {
     let minute = u32::try_from(minute.div_euclid(60)).unwrap_or(0);
     u128::from(minute) << 88
@@ -610,13 +618,14 @@ fn answer_place(minute: i64, source: u64, kind: Kind, port: u16, family: Family)
         | (family as u128 + 1)
 }
 
-fn answer(place: u128) -> Answer {
+fn answer(place: u128, sensor: i64) -> Answer {
     Answer {
         minute: i64::from((place >> 88) as u32) * 60,
         source: ((place >> 24) as u64 ^ 1 << 63) as i64,
         kind: (place >> 18 & 0x3f) as u8,
         port: i64::from((place >> 2) as u16),
         family: if place & 3 == 1 { 4 } else { 6 },
+        sensor,
     }
 }
 
@@ -762,7 +771,10 @@ mod tests {
         let geo = Geo::open(Paths::default()).unwrap().tables();
         let key = SketchKey::new([7; 16]);
         let mut fold = Fold::new(&geo, &key, LENGTHS);
-        let watches = [(0, Watch { sensor: 11, role: Role::Dark })].into_iter().collect();
+        let watches = [(0, Role::Dark), (1, Role::Lit), (2, Role::Honeypot)]
+            .map(|(number, role)| (number, Watch { sensor: i64::from(number) + 11, role }))
+            .into_iter()
+            .collect();
         let tallies = [
             slot(Kind::SynAck, Family::V6, 443, 0x2a00_1450_4001_0815, Tool::None),
             slot(Kind::SynAck, Family::V6, 443, u64::MAX, Tool::None),
@@ -771,28 +783,36 @@ mod tests {
         ];
         fold.add(&tallies, &watches, LENGTHS, Some(1_570_114_860));
         fold.add(&tallies[..1], &watches, LENGTHS, None);
+        // To a host in use, to a honeypot, and to a number that is no sensor's.
+        for sensor in 1..=3 {
+            let Slot { source, meta, packets } = tallies[1];
+            let key = Key { sensor, ..Key::unpack(source, meta).unwrap() };
+            fold.add(&[Slot { source, meta: key.meta(), packets }], &watches, LENGTHS, Some(1_570_114_860));
+        }
         let mut answers = Vec::new();
         let cut = fold.answers(usize::MAX, |answer, packets| {
             answers.push((*answer, packets));
             Ok::<(), ()>(())
         });
         assert_eq!(cut, Ok(0));
-        let answer = |source, kind, port, family| Answer {
+        let answer = |source, kind, port, family, sensor| Answer {
             minute: 1_570_114_860,
             source,
             kind: kind as u8,
             port,
             family,
+            sensor,
         };
         assert_eq!(
             answers,
             [
-                (answer(-1, Kind::SynAck, 443, 6), 2),
-                (answer(0xffff_ffff, Kind::IcmpErrorUdp, 53, 4), 2),
-                (answer(0x2a00_1450_4001_0815, Kind::SynAck, 443, 6), 2),
+                (answer(-1, Kind::SynAck, 443, 6, 11), 2),
+                (answer(-1, Kind::SynAck, 443, 6, 13), 2),
+                (answer(0xffff_ffff, Kind::IcmpErrorUdp, 53, 4, 11), 2),
+                (answer(0x2a00_1450_4001_0815, Kind::SynAck, 443, 6, 11), 2),
             ]
         );
-        assert!(fold.answers(0, |_, _| Ok::<(), ()>(())).is_ok_and(|cut| cut == 3));
+        assert!(fold.answers(0, |_, _| Ok::<(), ()>(())).is_ok_and(|cut| cut == 4));
     }
 
     #[test]

@@ -79,17 +79,7 @@ impl Epoch {
         }
     }
 
-    /// Its number within its generation.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The store's row of its generation.
-    pub fn generation(&self) -> i64 {
-        self.generation
-    }
-
-    /// Bytes of its tallies.
+    /// Bytes that its tallies take in the store.
     pub fn bytes(&self) -> usize {
         self.tallies.len()
     }
@@ -192,8 +182,8 @@ impl Epoch {
 impl Store {
     /// Keeps an epoch. When this returns `Ok`, it is on the disk and survives a power cut.
     ///
-    /// The epoch must be the one after the generation's last; a generation's first may have any
-    /// number. To keep again what is kept already is no error.
+    /// The epoch must be the one after the generation's last, the first one 0. To keep again what is
+    /// kept already is no error.
     ///
     /// # Errors
     ///
@@ -213,7 +203,7 @@ impl Store {
                     return Err(StoreError::NoGeneration { path: path.clone(), generation }.into());
                 }
             };
-            if last.is_some_and(|last| last.checked_add(1) != Some(epoch.number)) {
+            if last.map_or(Some(0), |last| last.checked_add(1)) != Some(epoch.number) {
                 let Epoch { generation, number, .. } = *epoch;
                 return Err(
                     StoreError::Sequence { path: path.clone(), generation, epoch: number, last }.into()
@@ -232,8 +222,7 @@ impl Store {
                 return Err(error);
             }
         }
-        let last = self.last.entry(epoch.generation).or_default();
-        *last = epoch.number.max(*last);
+        self.know(epoch.generation, epoch.number);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use super::{BlobError, open};
+use super::open;
 use crate::model::ZoneError;
 
 /// An error of the store. Messages name the file, and say what to do where something can be done.
@@ -104,28 +104,23 @@ pub enum StoreError {
     Foreign { path: PathBuf, what: &'static str },
     /// An epoch that does not follow the last one that is kept.
     #[error(
-        "store {}: epoch {epoch} of generation {generation} does not follow {}", path.display(),
-        last.map_or_else(|| "none".to_owned(), |last| last.to_string())
+        "store {}: epoch {epoch} of generation {generation} does not follow {}: store and counters are not of \
+         the same moment; put the right store back", path.display(),
+        last.map_or_else(|| "the beginning, of which nothing is kept".to_owned(), |last| format!("epoch {last}"))
     )]
     Sequence { path: PathBuf, generation: i64, epoch: u64, last: Option<u64> },
     /// An epoch that is kept with other content.
     #[error(
-        "store {}: epoch {epoch} of generation {generation} is kept already, with other content",
-        path.display()
+        "store {}: epoch {epoch} of generation {generation} is kept already, with other content: store and \
+         counters are not of the same moment; put the right store back", path.display()
     )]
     Differs { path: PathBuf, generation: i64, epoch: u64 },
     /// No such generation.
-    #[error("store {} has no generation {generation}", path.display())]
+    #[error(
+        "store {} has no generation {generation}: store and counters are not of the same moment; put the right \
+         store back", path.display()
+    )]
     NoGeneration { path: PathBuf, generation: i64 },
-    /// Tallies that cannot be read.
-    #[error("store {}: epoch {epoch} of generation {generation}", path.display())]
-    Blob {
-        path: PathBuf,
-        generation: i64,
-        epoch: i64,
-        #[source]
-        source: BlobError,
-    },
     /// Another process reads captures into it.
     #[error("another `teiten replay` writes into store {}; wait for its end", .0.display())]
     Replaying(PathBuf),
@@ -147,7 +142,7 @@ pub enum Trouble {
     Corrupt,
     /// It is not there any more.
     Gone,
-    /// It is not the store that was open before.
+    /// It is not the store that was open before, or not of the same moment as the counters.
     Foreign,
     /// The disk failed.
     Io,
@@ -188,9 +183,10 @@ fn advice(trouble: Option<Trouble>) -> &'static str {
     match trouble {
         Some(Trouble::Full) => ": the disk is full or the quota used up; free some space",
         Some(Trouble::ReadOnly) => {
-            ": it cannot be written; see the modes of the file and its directory, and how the file system is mounted"
+            ": permission is missing, or the file system is read-only; see the modes of the file and its directory, and \
+             how the file system is mounted"
         }
-        Some(Trouble::Locked) => ": another program holds it locked; end that program",
+        Some(Trouble::Locked) => ": another program holds it locked; wait for it or end it",
         Some(Trouble::Corrupt) => ": it is damaged, or no store at all; restore a copy, or name another file",
         Some(Trouble::Gone) => ": it is not there, or may not be opened",
         Some(Trouble::Foreign) => ": it is another store",
@@ -206,9 +202,14 @@ impl StoreError {
             Self::Sqlite { trouble, .. } => *trouble,
             Self::File { source, .. } => Some(of_io(source)),
             Self::Moved(_) | Self::Missing(_) | Self::Closed(_) => Some(Trouble::Gone),
-            Self::NotAStore(_) | Self::OtherKey { .. } | Self::Foreign { .. } => Some(Trouble::Foreign),
+            Self::NotAStore(_)
+            | Self::OtherKey { .. }
+            | Self::Foreign { .. }
+            | Self::Sequence { .. }
+            | Self::Differs { .. }
+            | Self::NoGeneration { .. } => Some(Trouble::Foreign),
             Self::Unfinished { .. } => Some(Trouble::ReadOnly),
-            Self::Damaged { .. } | Self::Blob { .. } => Some(Trouble::Corrupt),
+            Self::Damaged { .. } => Some(Trouble::Corrupt),
             Self::Newer { .. }
             | Self::Older { .. }
             | Self::OtherZone { .. }
@@ -216,11 +217,14 @@ impl StoreError {
             | Self::NewZone(_)
             | Self::NoKey { .. }
             | Self::BadKey(_)
-            | Self::Sequence { .. }
-            | Self::Differs { .. }
-            | Self::NoGeneration { .. }
             | Self::Replaying(_) => None,
         }
+    }
+
+    /// Whether it may come of what single rows hold, and not of the store as a whole or the machine.
+    pub(super) fn is_of_rows(&self) -> bool {
+        let Self::Sqlite { trouble: None, source, .. } = self else { return false };
+        source.sqlite_error_code() != Some(ErrorCode::OutOfMemory)
     }
 
     /// What SQLite says when it cannot do something to the store at `path`.

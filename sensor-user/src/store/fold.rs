@@ -4,7 +4,7 @@
 //! spans that they fall in, and their tallies are given up. So a packet is either in a tally or in
 //! every cube, whenever the program or the machine stops.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
 use hashbrown::{HashMap, hash_map::Entry};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
@@ -13,7 +13,7 @@ use sensor_common::kind::Family;
 use super::{
     Fault, Store, StoreError, blob, signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, span_of},
-    tables::{CUT_ORDER, Limits, MIXED, Owner, Table, shrink, union_with},
+    tables::{self, CUT_FIRST, Limits, MIXED, Owner, Table, shrink, union_with},
 };
 use crate::{
     cube::{
@@ -59,7 +59,8 @@ pub struct Folded {
     pub cut: u64,
     /// Epochs that were too long to tell bursts of backscatter by minutes.
     pub untestable: u64,
-    /// Epochs that cannot be read. They stay, and are not tried again before the store is opened anew.
+    /// Epochs that cannot be read, or not be added to what is there. They stay, and are not tried again
+    /// before the store is opened anew.
     pub damaged: Vec<Damaged>,
     /// Whether there is more to fold.
     pub more: bool,
@@ -79,7 +80,7 @@ pub struct Damaged {
 
 impl Store {
     /// Folds epochs of complete generations, in the order in which they were kept, in one transaction:
-    /// as many as the portion says. After an error nothing was folded, and nothing is lost.
+    /// as many as the portion says. After an error nothing is lost.
     ///
     /// An epoch goes to the hour, on the clock of the store's zone, of its midpoint, unless it reaches
     /// beyond that hour by more than 60 s in all; then to a span of its own. If its day is closed, it
@@ -88,16 +89,89 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the store cannot be read or written.
+    /// If the store cannot be read or written. What is wrong with single epochs, or with the rows that
+    /// they would be added to, is no error: they are set aside as [`Folded::damaged`].
     pub fn fold(&mut self, geo: &Tables, limits: &Limits, portion: &Portion) -> Result<Folded, StoreError> {
-        let (zone, key, skip) = (self.zone.clone(), self.key.clone(), self.damaged.clone());
-        let folded = self.write("fold its epochs", |connection| {
-            let folding = Folding { connection, zone: &zone, key: &key, geo, limits, portion };
-            folding.run(&|row| skip.contains(&row))
-        })?;
+        let skip = self.damaged.clone();
+        let mut taken = Vec::new();
+        let how = How { geo, limits, portion };
+        let folded = match self.fold_some(how, &|row| !skip.contains(&row), &mut taken) {
+            Err(error) if error.is_of_rows() => self.fold_apart(how, taken, error)?,
+            folded => folded?,
+        };
         self.damaged.extend(folded.damaged.iter().map(|damaged| damaged.row));
         Ok(folded)
     }
+
+    /// Folds epochs that are wanted, in one transaction, and takes note of all that it tried.
+    fn fold_some(
+        &mut self,
+        how: How<'_>,
+        wanted: &dyn Fn(i64) -> bool,
+        taken: &mut Vec<Taken>,
+    ) -> Result<Folded, StoreError> {
+        let (zone, key) = (self.zone.clone(), self.key.clone());
+        self.write("fold its epochs", |connection| {
+            let folding = Folding { connection, zone: &zone, key: &key, how };
+            folding.run(wanted, taken)
+        })
+    }
+
+    /// Folds epochs that cannot be folded together, by halves, until those that are at fault stand alone.
+    fn fold_apart(
+        &mut self,
+        how: How<'_>,
+        taken: Vec<Taken>,
+        error: StoreError,
+    ) -> Result<Folded, StoreError> {
+        if taken.is_empty() {
+            return Err(error);
+        }
+        let mut sum = Folded { more: true, ..Folded::default() };
+        let mut parts: Vec<Vec<Taken>> = Vec::new();
+        let mut failed = Some((taken, error));
+        loop {
+            if let Some((mut part, error)) = failed.take() {
+                if part.len() > 1 {
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                } else if let Some(Taken { row, generation, epoch }) = part.pop() {
+                    let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                    sum.damaged.push(Damaged { row, generation, epoch, reason });
+                }
+            }
+            let Some(part) = parts.pop() else { return Ok(sum) };
+            let wanted = |row| part.binary_search_by_key(&row, |taken| taken.row).is_ok();
+            match self.fold_some(how, &wanted, &mut Vec::new()) {
+                Ok(folded) => {
+                    sum.epochs += folded.epochs;
+                    sum.tallies += folded.tallies;
+                    sum.packets += folded.packets;
+                    sum.cut += folded.cut;
+                    sum.untestable += folded.untestable;
+                    sum.damaged.extend(folded.damaged);
+                }
+                Err(error) if error.is_of_rows() => failed = Some((part, error)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// What folding goes by.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    geo: &'a Tables,
+    limits: &'a Limits,
+    portion: &'a Portion,
+}
+
+/// An epoch that was tried.
+#[derive(Clone, Copy)]
+struct Taken {
+    row: i64,
+    generation: i64,
+    epoch: i64,
 }
 
 /// An epoch that waits.
@@ -121,27 +195,26 @@ struct Folding<'a> {
     connection: &'a Connection,
     zone: &'a Zone,
     key: &'a SketchKey,
-    geo: &'a Tables,
-    limits: &'a Limits,
-    portion: &'a Portion,
+    how: How<'a>,
 }
 
 impl Folding<'_> {
-    fn run(&self, skip: &dyn Fn(i64) -> bool) -> Result<Folded, Fault> {
+    fn run(&self, wanted: &dyn Fn(i64) -> bool, taken: &mut Vec<Taken>) -> Result<Folded, Fault> {
         let mut folded = Folded::default();
         let mut rows = 0;
         let mut generations: HashMap<i64, Generation> = HashMap::new();
         let mut spans: BTreeMap<Span, Vec<Waiting>> = BTreeMap::new();
-        let Portion { generation, tallies, epochs } = *self.portion;
+        let Portion { generation, tallies, epochs } = *self.how.portion;
         // Not those of a capture that is still being read.
         let mut find = self.connection.prepare_cached(
-            "SELECT e.id, e.generation FROM epoch e JOIN generation g ON g.id = e.generation
+            "SELECT e.id, e.generation, e.epoch FROM epoch e JOIN generation g ON g.id = e.generation
              WHERE e.tallies IS NOT NULL AND g.complete = 1 AND (?1 IS NULL OR g.id = ?1) ORDER BY e.id",
         )?;
         let mut found = find.query([generation])?;
         while let Some(next) = found.next()? {
-            let (row, number) = (next.get(0)?, next.get(1)?);
-            if skip(row) {
+            let waiting = Taken { row: next.get(0)?, generation: next.get(1)?, epoch: next.get(2)? };
+            let Taken { row, generation: number, .. } = waiting;
+            if !wanted(row) {
                 continue;
             }
             if rows >= tallies || folded.epochs >= epochs {
@@ -151,6 +224,7 @@ impl Folding<'_> {
             if let Entry::Vacant(new) = generations.entry(number) {
                 new.insert(self.generation(number)?);
             }
+            taken.push(waiting);
             match self.epoch(row)? {
                 Ok(waiting) => {
                     folded.epochs += 1;
@@ -243,7 +317,7 @@ impl Folding<'_> {
             self.qualities(owner, waiting)?;
         }
         let open_day = (is_within && closed.is_none()).then_some(day.start);
-        let mut fold = Fold::new(self.geo, self.key, lengths[0]);
+        let mut fold = Fold::new(self.how.geo, self.key, lengths[0]);
         let mut writer = Writer { folding: self, owners: &owners, lengths: &lengths, open_day, closed };
         for (generation, waiting) in waiting {
             let Drain { span: kernel::Span { start_ns, end_ns }, tallies, unattributed, .. } = &waiting.drain;
@@ -332,7 +406,7 @@ impl Folding<'_> {
         for (sensor, (observed_ns, packets)) in sensors {
             add.execute(params![owner, sensor, signed(observed_ns), signed(packets)])?;
         }
-        for database in self.geo.databases() {
+        for database in self.how.geo.databases() {
             let built = database.built.timestamp().map(|built| built.as_second());
             let parameters = params![database.role.as_str(), database.database_type, built];
             let known = self
@@ -358,12 +432,12 @@ impl Folding<'_> {
     fn bound(&self, owners: &[i64], day: Span, open_day: Option<i64>) -> Result<u64, Fault> {
         let mut sum = 0;
         for &owner in owners {
-            sum += bound_cubes(self.connection, owner, self.limits)?;
+            sum += bound_cubes(self.connection, owner, self.how.limits)?;
         }
         if let Some(day_start) = open_day {
             let minutes = Owner { first: day.start, last: day.end() - 1 };
             for (cube, rows) in [(Kept::Prefix, Owner::one(day_start)), (Kept::Backscatter, minutes)] {
-                let Some(bound) = self.limits.of(cube) else { continue };
+                let Some(bound) = self.how.limits.of(cube) else { continue };
                 let cut = shrink(self.connection, cube, rows, bound)?;
                 if cut > 0 {
                     mark_cut(self.connection, owners[0], cube as u8)?;
@@ -375,18 +449,29 @@ impl Folding<'_> {
     }
 }
 
-/// Cuts the cubes of a span to their bounds. Says how many rows went.
+/// Cuts the cubes of a span if they have too many rows together. Says how many rows went.
 pub(super) fn bound_cubes(connection: &Connection, span: i64, limits: &Limits) -> rusqlite::Result<u64> {
-    let mut sum = 0;
-    for cube in CUT_ORDER {
-        let Some(bound) = limits.of(cube) else { continue };
-        let cut = shrink(connection, cube, Owner::one(span), bound)?;
+    let owner = Owner::one(span);
+    let first = || -> rusqlite::Result<u64> {
+        CUT_FIRST.into_iter().map(|cube| tables::rows(connection, cube, owner)).sum()
+    };
+    if first()? + tables::rows(connection, Kept::PortRegion, owner)? <= limits.rows {
+        return Ok(0);
+    }
+    let shrink = |cube, bound| -> rusqlite::Result<u64> {
+        let cut = shrink(connection, cube, owner, bound)?;
         if cut > 0 {
             mark_cut(connection, span, cube as u8)?;
         }
-        sum += cut;
+        Ok(cut)
+    };
+    let mut sum = 0;
+    for cube in CUT_FIRST {
+        if let Some(bound) = limits.of(cube) {
+            sum += shrink(cube, bound)?;
+        }
     }
-    Ok(sum)
+    Ok(sum + shrink(Kept::PortRegion, limits.rows.saturating_sub(first()?))?)
 }
 
 /// To how many bits the sources in a span's sketches are cut; `None` if it has none.
@@ -464,7 +549,7 @@ impl Writer<'_, '_> {
     fn cube(&self, cube: Kept, fold: &mut Fold<'_>) -> Result<u64, Fault> {
         let table = Table::of(cube);
         let mut upsert = self.folding.connection.prepare_cached(&table.upsert())?;
-        fold.rows(cube, self.folding.limits.of_fold(cube), |row, packets, sketch| {
+        fold.rows(cube, self.folding.how.limits.of_fold(cube), |row, packets, sketch| {
             let sources = sketch.map(Sketch::to_bytes);
             for (&owner, lengths) in self.owners.iter().zip(self.lengths) {
                 let fits =
@@ -479,7 +564,7 @@ impl Writer<'_, '_> {
     fn prefixes(&self, fold: &mut Fold<'_>) -> Result<u64, Fault> {
         let connection = self.folding.connection;
         let table = Table::of(Kept::Prefix);
-        let most = self.folding.limits.of_fold(Kept::Prefix);
+        let most = self.folding.how.limits.of_fold(Kept::Prefix);
         if let Some(day) = self.open_day {
             let mut upsert = connection.prepare_cached(&table.upsert())?;
             let cut = fold.rows(Kept::Prefix, most, |row, packets, sketch| -> Result<(), Fault> {
@@ -507,14 +592,14 @@ impl Writer<'_, '_> {
         let connection = self.folding.connection;
         if self.open_day.is_some() {
             let mut upsert = connection.prepare_cached(
-                "INSERT INTO open_backscatter (minute, source, kind, port, family, packets)
-                 VALUES (?, ?, ?, ?, ?, ?)
+                "INSERT INTO open_backscatter (minute, source, kind, port, family, sensor, packets)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET packets = packets + excluded.packets",
             )?;
-            let most = self.folding.limits.of_fold(Kept::Backscatter);
+            let most = self.folding.how.limits.of_fold(Kept::Backscatter);
             let cut = fold.answers(most, |answer, packets| -> Result<(), Fault> {
-                let Answer { minute, source, kind, port, family } = *answer;
-                upsert.execute(params![minute, source, kind, port, family, signed(packets)])?;
+                let Answer { minute, source, kind, port, family, sensor } = *answer;
+                upsert.execute(params![minute, source, kind, port, family, sensor, signed(packets)])?;
                 Ok(())
             })?;
             if cut > 0 {
@@ -548,11 +633,13 @@ impl<'c> Late<'c> {
             ))?,
             survey: connection.prepare_cached(&format!(
                 "UPDATE survey SET packets = packets + ?1, sources = {union}
-                 WHERE span = ?3 AND prefix = ?4 AND family = ?5"
+                 WHERE span = ?3 AND prefix = ?4 AND family = ?5
+                   AND ?6 NOT IN (SELECT id FROM sensor WHERE role = 'lit')"
             ))?,
             victim: connection.prepare_cached(
                 "UPDATE victim SET packets = packets + ?
-                 WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?",
+                 WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?
+                   AND sensor = ?",
             )?,
         })
     }
@@ -568,11 +655,11 @@ impl<'c> Late<'c> {
         let packets = signed(packets);
         self.port_prefix
             .execute(params![packets, sources, day, class, kind, port, prefix, family, sensor])?;
-        self.survey.execute(params![packets, sources, day, prefix, family]).map(drop)
+        self.survey.execute(params![packets, sources, day, prefix, family, sensor]).map(drop)
     }
 
     fn victim(&mut self, day: i64, answer: &Answer, packets: u64) -> rusqlite::Result<()> {
-        let Answer { source, kind, port, family, .. } = *answer;
-        self.victim.execute(params![signed(packets), day, source, kind, port, family]).map(drop)
+        let Answer { source, kind, port, family, sensor, .. } = *answer;
+        self.victim.execute(params![signed(packets), day, source, kind, port, family, sensor]).map(drop)
     }
 }

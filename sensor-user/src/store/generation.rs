@@ -1,8 +1,11 @@
 //! Loads of the program into a kernel, captures that are read, and the sensors of both.
 
-use std::fs::{File, TryLockError};
+use std::{
+    fs::{OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Fault, Store, StoreError, count, key, signed};
 use crate::{
@@ -82,22 +85,31 @@ pub(super) fn last_epoch(connection: &Connection, row: i64) -> rusqlite::Result<
 impl Store {
     /// Enters a generation and its sensors, or finds it as it was entered before.
     ///
-    /// A sensor that is defined as before keeps its row; one that is defined otherwise gets a new
-    /// one, and the old one ends.
+    /// A sensor that is defined as before keeps its row; one that is defined otherwise gets a new one.
+    /// Of a load of the program, rows that the host had in use and that are not among its sensors now
+    /// end; rows that another host uses stay. A capture ends nothing: nobody knows when its sensors were
+    /// defined so, and a row that only captures have is never in use.
     pub fn add_generation(&mut self, new: &NewGeneration<'_>) -> Result<GenerationRow, StoreError> {
-        let row = match self.generation(new.generation)? {
-            Some(row) => row,
-            None => self.write("enter a generation", |connection| enter(connection, new))?,
-        };
-        if let Some(last) = row.last_epoch {
-            self.last.insert(row.id, last);
+        match self.generation(new.generation)? {
+            Some(row) => Ok(row),
+            // If somebody else entered it meanwhile, with epochs, it is not this process that keeps them.
+            None => self.write("enter a generation", |connection| enter(connection, new)),
         }
-        Ok(row)
     }
 
-    /// A generation by its number.
-    pub fn generation(&self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
-        self.read("find a generation", |connection| Ok(find(connection, generation)?))
+    /// A generation by its number. From now on a copy of the store that has less of it is refused.
+    pub fn generation(&mut self, generation: [u8; 16]) -> Result<Option<GenerationRow>, StoreError> {
+        let found = self.read("find a generation", |connection| Ok(find(connection, generation)?))?;
+        if let Some(GenerationRow { id, last_epoch: Some(last), .. }) = found {
+            self.know(id, last);
+        }
+        Ok(found)
+    }
+
+    /// Takes note that an epoch of a generation is kept.
+    pub(super) fn know(&mut self, row: i64, epoch: u64) {
+        let last = self.last.entry(row).or_default();
+        *last = epoch.max(*last);
     }
 
     /// Gives up the epochs of a generation before `next`, which are in no copy of the store any more.
@@ -108,7 +120,11 @@ impl Store {
                 params![row, signed(next) - 1],
             )?;
             Ok(())
-        })
+        })?;
+        if let Some(last) = next.checked_sub(1) {
+            self.know(row, last);
+        }
+        Ok(())
     }
 
     /// Keeps other processes from reading captures into this store as long as it is open.
@@ -117,12 +133,14 @@ impl Store {
     ///
     /// [`StoreError::Replaying`] if another one does.
     pub fn hold_replays(&mut self) -> Result<(), StoreError> {
-        // Not the database itself, whose locks are SQLite's.
-        let file = File::open(&self.key_path).map_err(StoreError::file(&self.key_path, "open"))?;
+        // Not the database itself, whose locks are SQLite's; nor its key, which other stores may share.
+        let path = key::beside(&self.path, "-replay");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(StoreError::file(&path, "open"))?;
         match file.try_lock() {
             Ok(()) => self.replays = Some(file),
             Err(TryLockError::WouldBlock) => return Err(StoreError::Replaying(self.path.clone())),
-            Err(TryLockError::Error(error)) => return Err(StoreError::file(&self.key_path, "lock")(error)),
+            Err(TryLockError::Error(error)) => return Err(StoreError::file(&path, "lock")(error)),
         }
         Ok(())
     }
@@ -207,17 +225,28 @@ fn enter(connection: &Connection, new: &NewGeneration<'_>) -> Result<GenerationR
         ],
     )?;
     let id = connection.last_insert_rowid();
+    let from = (new.origin == Origin::Live).then_some(new.created);
     for (sensor, number) in new.sensors.iter().zip(0u8..) {
-        let row = Definition::of(sensor, new.sensors.addresses(number)).row(connection, new.created)?;
+        let row = Definition::of(sensor, new.sensors.addresses(number)).row(connection, from)?;
         connection
             .prepare_cached("INSERT INTO generation_sensor (generation, number, sensor) VALUES (?, ?, ?)")?
             .execute(params![id, number, row])?;
+    }
+    if let Some(now) = from {
+        connection.execute(
+            "UPDATE sensor SET valid_to = max(valid_from, ?1)
+             WHERE valid_from IS NOT NULL AND valid_to IS NULL
+               AND id IN (SELECT s.sensor FROM generation_sensor s JOIN generation g ON g.id = s.generation
+                          WHERE g.origin = 'live' AND g.host = ?2)
+               AND id NOT IN (SELECT sensor FROM generation_sensor WHERE generation IN
+                                (SELECT max(id) FROM generation WHERE origin = 'live' GROUP BY host))",
+            params![now, new.host],
+        )?;
     }
     Ok(GenerationRow { id, last_epoch: None, uncounted: 0, complete })
 }
 
 /// A sensor as its row says it.
-#[derive(PartialEq, Eq)]
 struct Definition {
     name: String,
     alias: Option<String>,
@@ -244,47 +273,34 @@ impl Definition {
         }
     }
 
-    /// The row of this very definition, a new one if need be.
-    fn row(&self, connection: &Connection, now: i64) -> rusqlite::Result<i64> {
-        let mut in_use: CachedStatement<'_> = connection.prepare_cached(
-            "SELECT id, name, alias, role, sensor_group, prefixes, addresses, filtered FROM sensor
-             WHERE name = ? AND valid_to IS NULL ORDER BY id DESC LIMIT 1",
+    /// The row of this very definition, a new one if need be: one in use, from a time on, or `None` for
+    /// captures, which take any.
+    fn row(&self, connection: &Connection, from: Option<i64>) -> rusqlite::Result<i64> {
+        let definition = params![
+            self.name,
+            self.alias,
+            self.role,
+            self.group,
+            self.prefixes,
+            self.addresses,
+            self.filtered,
+            from
+        ];
+        let mut find = connection.prepare_cached(
+            "SELECT id FROM sensor
+             WHERE name = ?1 AND alias IS ?2 AND role = ?3 AND sensor_group IS ?4 AND prefixes = ?5
+               AND addresses IS ?6 AND filtered = ?7
+               AND (?8 IS NULL OR valid_from IS NOT NULL AND valid_to IS NULL)
+             ORDER BY valid_from IS NOT NULL AND valid_to IS NULL DESC, id DESC LIMIT 1",
         )?;
-        let found = in_use.query_row([&self.name], |row| {
-            let definition = Self {
-                name: row.get(1)?,
-                alias: row.get(2)?,
-                role: row.get(3)?,
-                group: row.get(4)?,
-                prefixes: row.get(5)?,
-                addresses: row.get(6)?,
-                filtered: row.get(7)?,
-            };
-            Ok((row.get::<_, i64>(0)?, definition))
-        });
-        if let Some((id, definition)) = found.optional()? {
-            if definition == *self {
-                return Ok(id);
-            }
-            connection.execute(
-                "UPDATE sensor SET valid_to = max(valid_from, ?) WHERE name = ? AND valid_to IS NULL",
-                params![now, self.name],
-            )?;
+        if let Some(id) = find.query_row(definition, |row| row.get(0)).optional()? {
+            return Ok(id);
         }
-        connection.execute(
-            "INSERT INTO sensor (name, alias, role, sensor_group, prefixes, addresses, filtered, valid_from)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            params![
-                self.name,
-                self.alias,
-                self.role,
-                self.group,
-                self.prefixes,
-                self.addresses,
-                self.filtered,
-                now
-            ],
-        )?;
-        Ok(connection.last_insert_rowid())
+        connection
+            .prepare_cached(
+                "INSERT INTO sensor (name, alias, role, sensor_group, prefixes, addresses, filtered, valid_from)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .insert(definition)
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     Ok(bytes)
 }
 
-/// Makes the directory of a file, for its owner only, if there is none.
+/// Makes the directory of a file, by its absolute path, for its owner only, if there is none.
 pub(super) fn make_parent(path: &Path) -> Result<(), StoreError> {
     let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) else { return Ok(()) };
     DirBuilder::new()
@@ -82,7 +82,7 @@ pub(super) fn make_parent(path: &Path) -> Result<(), StoreError> {
     sync_parent(parent)
 }
 
-/// Makes sure that a file's name is on the disk.
+/// Makes sure that a file's name is on the disk, by its absolute path.
 pub(super) fn sync_parent(path: &Path) -> Result<(), StoreError> {
     let parent = path.parent().unwrap_or(path);
     File::open(parent)

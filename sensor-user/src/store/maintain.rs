@@ -564,6 +564,10 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
 
     let mut tops: HashMap<(u8, i64, i64), BinaryHeap<Candidate>> = HashMap::new();
     let mut surveyors = [Surveyor::default(), Surveyor::default()];
+    let lit: HashSet<i64> = connection
+        .prepare_cached("SELECT id FROM sensor WHERE role = 'lit'")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
     let mut last: Option<i64> = None;
     let table = Table::of(Kept::Prefix);
     let lengths = [length_of(connection, id, Family::V4)?, length_of(connection, id, Family::V6)?];
@@ -600,6 +604,10 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
                     top.pop();
                 }
             }
+        }
+        // Hosts in use are not told apart from what they are used for.
+        if lit.contains(&row.sensor) {
+            continue;
         }
         let surveyor = &mut surveyors[family];
         surveyor.packets = surveyor.packets.saturating_add(packets);
@@ -669,37 +677,43 @@ fn end_prefix(
     Ok(())
 }
 
+/// Who answers at what, and at which sensor: source, kind, port, family, sensor.
+type Answering = (i64, u8, i64, u8, i64);
+
 /// Makes the list of a day's victims.
 fn list_victims(connection: &Connection, day: &Span, id: i64) -> Result<(), Fault> {
     let range = day.start..day.end();
     let mut find = connection.prepare_cached(
-        "SELECT source, kind, port, family, minute, packets FROM open_backscatter
-         WHERE minute >= ? AND minute < ? ORDER BY source, kind, port, family, minute",
+        "SELECT source, kind, port, family, sensor, minute, packets FROM open_backscatter
+         WHERE minute >= ? AND minute < ? ORDER BY source, kind, port, family, sensor, minute",
     )?;
     let mut rows = find.query([range.start - victims::BEYOND, range.end + victims::BEYOND])?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO victim (span, source, kind, port, family, packets, minutes, first, last, peak, moore)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO victim (span, source, kind, port, family, sensor, packets, minutes, first, last, peak,
+                             moore)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let mut minutes: Vec<(i64, u64)> = Vec::new();
-    let mut of: Option<(i64, u8, i64, u8)> = None;
-    let mut end = |of: Option<(i64, u8, i64, u8)>, minutes: &[(i64, u64)]| -> rusqlite::Result<()> {
+    let mut of: Option<Answering> = None;
+    let mut end = |of: Option<Answering>, minutes: &[(i64, u64)]| -> rusqlite::Result<()> {
         let burst = of.and_then(|of| Some((of, victims::burst(minutes, &range)?)));
-        let Some(((source, kind, port, family), burst)) = burst else { return Ok(()) };
+        let Some(((source, kind, port, family, sensor), burst)) = burst else { return Ok(()) };
         let victims::Burst { packets, minutes, first, last, peak, moore } = burst;
         let (packets, minutes, peak) = (signed(packets), signed(minutes), signed(peak));
         insert
-            .execute(params![id, source, kind, port, family, packets, minutes, first, last, peak, moore])
+            .execute(params![
+                id, source, kind, port, family, sensor, packets, minutes, first, last, peak, moore
+            ])
             .map(drop)
     };
     while let Some(row) = rows.next()? {
-        let next = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let next = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
         if of != Some(next) {
             end(of, &minutes)?;
             minutes.clear();
             of = Some(next);
         }
-        minutes.push((row.get(4)?, row.get::<_, i64>(5)?.unsigned_abs()));
+        minutes.push((row.get(5)?, row.get::<_, i64>(6)?.unsigned_abs()));
     }
     Ok(end(of, &minutes)?)
 }

@@ -50,7 +50,6 @@ use std::{
 
 use rusqlite::{Connection, Row};
 
-pub use blob::BlobError;
 pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
 pub use fold::{Damaged, Folded, Portion};
@@ -77,7 +76,7 @@ impl Place {
         Self { path: path.into(), key: None }
     }
 
-    /// File of the key.
+    /// File of the key, relative as the store's path is.
     pub fn key(&self) -> PathBuf {
         self.key.clone().unwrap_or_else(|| key::beside(&self.path, ".key"))
     }
@@ -94,13 +93,12 @@ pub struct Store {
     meta: Meta,
     zone: Zone,
     key: SketchKey,
-    /// File of the key.
-    key_path: PathBuf,
     /// Locked while this process reads captures into the store.
     replays: Option<File>,
     /// The last epoch of each generation, by row, that this process knows to be kept.
     last: HashMap<i64, u64>,
-    /// Whether the log holds transactions of which nobody knows that they are on the disk.
+    /// Whether the log holds something that this process could not bring to the disk: a transaction
+    /// whose COMMIT failed, or what was there when the store was opened.
     doubtful: bool,
     /// Rows of epochs that cannot be folded, so that they are not tried again and again.
     damaged: BTreeSet<i64>,
@@ -252,7 +250,7 @@ impl Store {
             if at_commit || !self.connection.as_ref().is_some_and(Connection::is_autocommit) {
                 // The error stands, whatever becomes of this; the next transaction tries again.
                 let _ = self.reopen();
-                self.doubtful = true;
+                self.doubtful |= at_commit;
             }
             error
         })
@@ -261,13 +259,13 @@ impl Store {
     /// Makes sure that all that can be read from the store is on the disk, and that the next
     /// transaction depends on nothing that is not. Costs next to nothing if so already.
     ///
-    /// What a killed process or a failed transaction left can be read back, and may still be lost
-    /// with the machine: to be called before something is thrown away because the store has it.
+    /// What a failed COMMIT left can be read back, and may still be lost with the machine: to be called
+    /// before something is thrown away because the store has it.
     ///
     /// # Errors
     ///
-    /// If the store was removed or replaced, cannot be opened again, or cannot be written; also if
-    /// it is held by a reader for more than five seconds.
+    /// If the store was removed or replaced, cannot be opened again, or cannot be written; after a
+    /// COMMIT that failed, also if it is held by a reader for more than five seconds.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         if self.connection.is_none() {
             self.reopen()?;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     ffi::CString,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{self, Path, PathBuf},
@@ -40,11 +40,13 @@ impl Store {
     pub fn open(place: &Place, zone: Option<&str>) -> Result<Self, StoreError> {
         let asked = zone.map(Zone::named).transpose().map_err(StoreError::NewZone)?;
         let path = absolute(&place.path)?;
-        let key_path = place.key();
+        let key_path = absolute(&place.key())?;
         make_file(&path)?;
-        let doubtful = has_log(&path)?;
         let connection = connect(&path)?;
         let version = prepare(&path, &connection)?;
+        // What a killed process wrote may not be on the disk yet. If it cannot be brought there now,
+        // every transaction tries it anew.
+        let doubtful = sync_log(&path).is_err();
         if version == 0 {
             create(&path, &key_path, asked.as_ref(), &connection)?;
         }
@@ -66,22 +68,18 @@ impl Store {
         }
         let file = FileId::of(&path).map_err(StoreError::file(&path, "look at"))?;
         let last = HashMap::new();
-        let mut store = Self {
+        Ok(Self {
             path,
             connection: Some(connection),
             file,
             meta,
             zone,
             key,
-            key_path,
             replays: None,
             last,
             doubtful,
             damaged: BTreeSet::new(),
-        };
-        // If it does not work now, every transaction tries it again.
-        let _ = store.settle();
-        Ok(store)
+        })
     }
 
     /// Opens a store that is there.
@@ -112,7 +110,6 @@ impl Store {
             }
             file => file.map_err(StoreError::file(&self.path, "look at"))?,
         };
-        let doubtful = has_log(&self.path)?;
         let connection = connect(&self.path)?;
         let foreign = |what| StoreError::Foreign { path: self.path.clone(), what };
         if prepare(&self.path, &connection)? != VERSION {
@@ -128,9 +125,10 @@ impl Store {
                 return Err(foreign("it is an older copy, in which epochs are missing that were kept"));
             }
         }
+        // It may be a copy that somebody put here, with a log of its own.
+        self.doubtful |= sync_log(&self.path).is_err();
         self.connection = Some(connection);
         self.file = file;
-        self.doubtful |= doubtful;
         Ok(())
     }
 }
@@ -182,6 +180,18 @@ pub(super) fn has_log(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// Makes sure that what is in the log is on the disk, which no reader is in the way of.
+fn sync_log(path: &Path) -> io::Result<()> {
+    // SQLite locks the database and its index, never the log: nothing is unlocked when this is closed.
+    match File::open(log_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        log => {
+            log?.sync_all()?;
+            File::open(path.parent().unwrap_or(path))?.sync_all()
+        }
+    }
+}
+
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     open(path, path, flags)
@@ -228,6 +238,8 @@ fn prepare(path: &Path, connection: &Connection) -> Result<i64, StoreError> {
             return Err(rusqlite::Error::SqliteFailure(error, Some(text)));
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // Addresses of what is deleted are overwritten where that costs no page more.
+        connection.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", LOG_KEPT, |_| Ok(()))
     };
     set_up().map_err(failed)?;

@@ -31,6 +31,8 @@ pub struct Meta {
 /// The version of a store; 0 of a database in which nothing is yet.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let read = || -> rusqlite::Result<(i64, i64, bool)> {
+        // Of one moment: somebody else may be making the store.
+        let _state = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
         Ok((
             connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
             connection.pragma_query_value(None, "user_version", |row| row.get(0))?,

@@ -14,16 +14,20 @@ use crate::{
     sketch::Sketch,
 };
 
-/// The most rows that a span keeps of each cube, and a day of what its lists are made of. Beyond it the
-/// rows with the fewest packets are put together as `other` until nine tenths are left; the lists lose
-/// theirs. The span's `cut` tells of either. Rows `other` do not count: of those there is one for each
-/// class, kind, family and sensor.
+/// The most rows that a span keeps, and a day of what its lists are made of. What has more is cut: its
+/// rows with the fewest packets are put together as `other` until nine tenths of its bound are left; the
+/// lists lose theirs. The span's `cut` tells of either. Rows `other` do not count: of those there is one
+/// for each class, kind, family and sensor.
+///
+/// Cubes are cut only where all of them together have more than `rows`: first each of the others to its
+/// own bound, then `port_region` to what they leave of `rows`.
 ///
 /// Totals need no bound: they are by class, kind, family and sensor only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Never less than any of the other cubes; the last to be cut.
-    pub port_region: u64,
+    /// Of `port_region`, `port_tool`, `region_asn` and `region_tool` together: more than the bounds of the
+    /// last three, or nothing may be left for `port_region`.
+    pub rows: u64,
     pub port_tool: u64,
     pub region_asn: u64,
     pub region_tool: u64,
@@ -36,7 +40,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            port_region: 400_000,
+            rows: 750_000,
             port_tool: 200_000,
             region_asn: 100_000,
             region_tool: 50_000,
@@ -47,13 +51,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The bound of a cube or list; `None` if it needs none.
+    /// The bound of a cube or list; `None` if it has none of its own.
     pub(super) fn of(&self, cube: Kept) -> Option<u64> {
         Some(match cube {
-            Kept::Total => return None,
-            Kept::PortRegion => {
-                self.port_region.max(self.port_tool).max(self.region_asn).max(self.region_tool)
-            }
+            Kept::Total | Kept::PortRegion => return None,
             Kept::PortTool => self.port_tool,
             Kept::RegionAsn => self.region_asn,
             Kept::RegionTool => self.region_tool,
@@ -64,13 +65,19 @@ impl Limits {
 
     /// The most rows of one fold that go to the store, where they are cut to the bound.
     pub(super) fn of_fold(&self, cube: Kept) -> usize {
-        self.of(cube)
-            .map_or(usize::MAX, |bound| usize::try_from(bound.saturating_mul(2)).unwrap_or(usize::MAX))
+        let most = match cube {
+            Kept::Total => u64::MAX,
+            Kept::Prefix => self.prefix.saturating_mul(2),
+            Kept::Backscatter => self.backscatter.saturating_mul(2),
+            // One that has more by itself is cut in any case.
+            Kept::PortRegion | Kept::PortTool | Kept::RegionAsn | Kept::RegionTool => self.rows,
+        };
+        usize::try_from(most).unwrap_or(usize::MAX)
     }
 }
 
-/// The cubes in the order in which they are cut.
-pub(super) const CUT_ORDER: [Kept; 4] = [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool, Kept::PortRegion];
+/// The cubes that are cut before `port_region`.
+pub(super) const CUT_FIRST: [Kept; 3] = [Kept::PortTool, Kept::RegionAsn, Kept::RegionTool];
 
 /// Bit of a span's `cut`: sources are missing from sketches, because they were counted with another
 /// length than the span's sketches have.
@@ -319,6 +326,14 @@ struct Threshold {
     stay: i64,
 }
 
+/// How many rows of a cube or list there are, but for those that hold what was cut.
+pub(super) fn rows(connection: &Connection, cube: Kept, owner: Owner) -> rusqlite::Result<u64> {
+    let Table { name, owner: column, other, .. } = Table::of(cube);
+    let sql = format!("SELECT count(*) FROM {name} WHERE {column} BETWEEN ?1 AND ?2 AND NOT ({other})");
+    let rows: i64 = connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
+    Ok(u64::try_from(rows).unwrap_or(0))
+}
+
 /// Cuts the rows of a cube or list to nine tenths of its bound if there are more than that, those with
 /// the fewest packets first, and of equals those at the end of the index. Rows of cubes are put
 /// together as `other`. Says how many rows went.
@@ -326,18 +341,12 @@ pub(super) fn shrink(connection: &Connection, cube: Kept, owner: Owner, bound: u
     let table = Table::of(cube);
     let Table { name, other, .. } = table;
     let range = format!("{} BETWEEN ?1 AND ?2", table.owner);
-    let is_within = {
-        let sql = format!("SELECT count(*) FROM {name} WHERE {range} AND NOT ({other})");
-        let count: i64 =
-            connection.prepare_cached(&sql)?.query_row([owner.first, owner.last], |r| r.get(0))?;
-        u64::try_from(count).unwrap_or(0) <= bound
-    };
-    if is_within {
+    if rows(connection, cube, owner)? <= bound {
         return Ok(0);
     }
     let Some(threshold) = threshold(connection, &table, owner, bound / 10 * 9)? else { return Ok(0) };
     let index = match cube {
-        Kept::Backscatter => "minute, source, kind, port, family".to_owned(),
+        Kept::Backscatter => "minute, source, kind, port, family, sensor".to_owned(),
         _ => format!("{}, {}", table.owner, table.columns()),
     };
     // The first of the equals that go.

@@ -20,8 +20,8 @@ CREATE TABLE sensor (
   prefixes TEXT NOT NULL,                          -- separated by spaces; empty: everything
   addresses INTEGER,                               -- IPv4 addresses that are watched; NULL: not known
   filtered TEXT NOT NULL,                          -- services that never arrive: 25/tcp 445/tcp
-  valid_from INTEGER NOT NULL,
-  valid_to INTEGER                                 -- NULL: in use
+  valid_from INTEGER,                              -- NULL: of captures, whose times nobody told
+  valid_to INTEGER                                 -- NULL: in use, if there is a valid_from
 ) STRICT;
 CREATE INDEX sensor_by_name ON sensor (name);
 
@@ -198,7 +198,8 @@ CREATE TABLE port_prefix (
   PRIMARY KEY (span, class, kind, port, prefix, family, sensor)
 ) STRICT, WITHOUT ROWID;
 
--- Prefixes that hit many ports in a day (survey scanners), and how many.
+-- Prefixes that hit many ports in a day (survey scanners), and how many: of all sensors together that
+-- are dark or honeypots, so there is no column of the sensor.
 CREATE TABLE survey (
   span INTEGER NOT NULL REFERENCES span (id) ON DELETE CASCADE,
   prefix INTEGER NOT NULL,
@@ -208,20 +209,22 @@ CREATE TABLE survey (
   sources BLOB,
   PRIMARY KEY (span, prefix, family)
 ) STRICT, WITHOUT ROWID;
--- Sources whose backscatter came in bursts in a day: victims of attacks with forged sources.
+-- Sources whose backscatter came to a sensor in bursts in a day: victims of attacks with forged sources.
+-- Of sensors that are dark or honeypots only: hosts in use are answered for what they ask.
 CREATE TABLE victim (
   span INTEGER NOT NULL REFERENCES span (id) ON DELETE CASCADE,
   source INTEGER NOT NULL,                         -- as in a key; two's complement beyond 2^63
   kind INTEGER NOT NULL,
   port INTEGER NOT NULL,
   family INTEGER NOT NULL,
+  sensor INTEGER NOT NULL,
   packets INTEGER NOT NULL,
   minutes INTEGER NOT NULL,                        -- minutes with packets
   first INTEGER NOT NULL,                          -- start of the first minute
   last INTEGER NOT NULL,                           -- start of the last one
   peak INTEGER NOT NULL,                           -- packets of the busiest minute
   moore INTEGER NOT NULL,                          -- 1: by Moore's thresholds, too
-  PRIMARY KEY (span, source, kind, port, family)
+  PRIMARY KEY (span, source, kind, port, family, sensor)
 ) STRICT, WITHOUT ROWID;
 
 -- Of days that are not closed yet, by the day's start: what the three tables above are made of.
@@ -243,6 +246,7 @@ CREATE TABLE open_backscatter (
   kind INTEGER NOT NULL,
   port INTEGER NOT NULL,
   family INTEGER NOT NULL,
+  sensor INTEGER NOT NULL,
   packets INTEGER NOT NULL,
-  PRIMARY KEY (minute, source, kind, port, family)
+  PRIMARY KEY (minute, source, kind, port, family, sensor)
 ) STRICT, WITHOUT ROWID;

@@ -56,7 +56,7 @@ pub struct Scanner {
     pub sources: Option<u64>,
 }
 
-/// A source whose backscatter came in bursts.
+/// A source whose backscatter came to a sensor in bursts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Victim {
     /// The day's first second, since 1970.
@@ -69,6 +69,8 @@ pub struct Victim {
     pub kind: u8,
     /// As in a key.
     pub port: u16,
+    /// Name of the sensor; `None` if the store does not tell.
+    pub sensor: Option<String>,
     pub packets: u64,
     /// Minutes with packets.
     pub minutes: u64,
@@ -219,10 +221,10 @@ pub(super) fn victims(
         return Err(QueryError::Period);
     }
     let mut statement = connection.prepare_cached(
-        "SELECT d.start, v.source, v.family, v.kind, v.port, v.packets, v.minutes, v.first, v.last, v.peak, v.moore \
-         FROM victim v JOIN span d ON d.id = v.span \
+        "SELECT d.start, v.source, v.family, v.kind, v.port, v.packets, v.minutes, v.first, v.last, v.peak, v.moore, \
+         n.name FROM victim v JOIN span d ON d.id = v.span LEFT JOIN sensor n ON n.id = v.sensor \
          WHERE d.level = 1 AND d.start >= ?1 AND d.start + d.seconds <= ?2 AND v.moore >= ?3 \
-         ORDER BY d.start, v.packets DESC, v.family, v.source, v.kind, v.port",
+         ORDER BY d.start, v.packets DESC, v.family, v.source, v.kind, v.port, v.sensor",
     )?;
     let rows = statement.query_map([from, to, i64::from(moore)], |row| {
         Ok(Victim {
@@ -231,6 +233,7 @@ pub(super) fn victims(
             family: row.get(2)?,
             kind: row.get(3)?,
             port: row.get(4)?,
+            sensor: row.get(11)?,
             packets: count(row, 5)?,
             minutes: count(row, 6)?,
             first: row.get(7)?,

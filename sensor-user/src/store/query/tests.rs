@@ -531,8 +531,8 @@ fn scanners_and_victims() {
     connection
         .execute_batch(&format!(
             "INSERT INTO survey VALUES ({id}, 5, 4, 12, 100, NULL), ({id}, 6, 4, 20, 10, NULL);
-             INSERT INTO victim VALUES ({id}, -1, 5, 80, 6, 50, 3, {START}, {START} + 120, 30, 0),
-             ({id}, 1, 5, 443, 4, 70, 3, {START}, {START} + 120, 30, 1)"
+             INSERT INTO victim VALUES ({id}, -1, 5, 80, 6, 0, 50, 3, {START}, {START} + 120, 30, 0),
+             ({id}, 1, 5, 443, 4, 1, 70, 3, {START}, {START} + 120, 30, 1)"
         ))
         .unwrap();
     let scanners = quality::survey_scanners(&connection, START, START + DAY).unwrap();

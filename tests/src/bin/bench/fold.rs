@@ -5,7 +5,7 @@ use sensor_common::layout::Slot;
 use teiten::{
     export::rows::grouped,
     geo::Tables,
-    store::{Epoch, GRACE, Limits, Notes, Retention, Store},
+    store::{Epoch, GRACE, Limits, Notes, Portion, Retention, Store},
 };
 use teiten_tests::{random::Random, scratch::Scratch};
 

@@ -8,7 +8,7 @@ use sensor_common::{key::Meta, layout::Slot};
 use teiten::{
     export::rows::grouped,
     geo::Tables,
-    store::{Limits, Store},
+    store::{Limits, Portion, Store},
 };
 use teiten_tests::{
     random::{Random, mix},
