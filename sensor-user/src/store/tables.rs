@@ -83,6 +83,7 @@ pub(super) const CUT_FIRST: [Kept; 3] = [Kept::PortTool, Kept::RegionAsn, Kept::
 /// length than the span's sketches have.
 pub(super) const MIXED: u8 = 7;
 
+/// A column of the tables' keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Class,
@@ -97,7 +98,10 @@ pub(super) enum Column {
 }
 
 impl Column {
-    const fn name(self) -> &'static str {
+    /// How many there are.
+    pub(super) const COUNT: usize = 9;
+
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Class => "class",
             Self::Kind => "kind",

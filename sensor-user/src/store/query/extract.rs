@@ -83,7 +83,7 @@ impl Reader {
         let read = || -> Result<_, QueryError> {
             let state = connection.unchecked_transaction()?;
             let key = table.key();
-            let names = key.iter().map(|column| column.as_str()).collect::<Vec<_>>().join(", ");
+            let names = key.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
             let sql = format!("SELECT {names}, packets, sources FROM {} WHERE span = ?", table.as_str());
             let statement = connection.prepare_cached(&sql)?;
             Ok((state, Sensors::read(connection)?, spans::near(connection, from, to)?, statement))

@@ -24,7 +24,7 @@ use self::{
     spans::{Chosen, Span},
     table::{Bounds, Cells},
 };
-use super::Reader;
+use super::{Reader, tables::Column};
 use crate::{
     model::{Class, Dimension, Fact, Filter, Literal, Row, Zone},
     sketch::{Sketch, SketchError},
@@ -330,7 +330,7 @@ impl<'a> Scan<'a> {
         bounds: Bounds,
         reads: Reads,
     ) -> rusqlite::Result<Self> {
-        let names = table.key()[..columns].iter().map(|column| column.as_str()).collect::<Vec<_>>();
+        let names = table.key()[..columns].iter().map(|column| column.name()).collect::<Vec<_>>();
         let listed = names.iter().map(|name| format!("{name}, ")).collect::<String>();
         let from = format!("FROM {} WHERE span = ?{}", table.as_str(), bounds.sql);
         let sql = match reads {
@@ -351,7 +351,7 @@ impl<'a> Scan<'a> {
         Ok(Self { table, columns, bounds, statement: connection.prepare_cached(&sql)? })
     }
 
-    fn key(&self) -> &'static [table::Key] {
+    fn key(&self) -> &'static [Column] {
         &self.table.key()[..self.columns]
     }
 

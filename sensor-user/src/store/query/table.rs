@@ -3,8 +3,11 @@
 use rusqlite::{Row as SqlRow, types::ValueRef};
 use sensor_common::kind::{Family, Kind, Tool};
 
-use crate::model::{
-    Class, Dimension, Fact, Filter, Literal, Prefix, Protocol, Region, Row, has_victim_port, named_kind,
+use crate::{
+    model::{
+        Class, Dimension, Fact, Filter, Literal, Prefix, Protocol, Region, Row, has_victim_port, named_kind,
+    },
+    store::tables::Column,
 };
 
 /// A cube. The numbers are those of the bits in a span's `cut`.
@@ -17,39 +20,6 @@ pub enum Table {
     RegionAsn = 3,
     RegionTool = 4,
     PortPrefix = 5,
-}
-
-/// A column of the tables' primary keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Key {
-    Class,
-    Kind,
-    Port,
-    Region,
-    Asn,
-    Tool,
-    Prefix,
-    Family,
-    Sensor,
-}
-
-impl Key {
-    const COUNT: usize = 9;
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Class => "class",
-            Self::Kind => "kind",
-            Self::Port => "port",
-            Self::Region => "region",
-            Self::Asn => "asn",
-            Self::Tool => "tool",
-            Self::Prefix => "prefix",
-            Self::Family => "family",
-            Self::Sensor => "sensor",
-        }
-    }
 }
 
 impl Table {
@@ -70,8 +40,8 @@ impl Table {
     }
 
     /// The primary key behind the span, in its order.
-    pub const fn key(self) -> &'static [Key] {
-        use Key::{Asn, Class, Family, Kind, Port, Prefix, Region, Sensor, Tool};
+    pub(in crate::store) const fn key(self) -> &'static [Column] {
+        use Column::{Asn, Class, Family, Kind, Port, Prefix, Region, Sensor, Tool};
         match self {
             Self::Total => &[Class, Kind, Family, Sensor],
             Self::PortRegion => &[Class, Kind, Port, Region, Family, Sensor],
@@ -111,24 +81,24 @@ impl Table {
             return None;
         }
         let key = self.key();
-        let place = |wanted: Key| key.iter().position(|&column| column == wanted).map(|place| place + 1);
+        let place = |wanted: Column| key.iter().position(|&column| column == wanted).map(|place| place + 1);
         let both = |a: Option<usize>, b: Option<usize>| Some(a?.max(b?));
         let mut columns = 0;
         for dimension in dimensions {
             let needed = match dimension {
                 Dimension::Time => Some(0),
-                Dimension::Sensor => place(Key::Sensor),
-                Dimension::Class => place(Key::Class),
-                Dimension::Kind => place(Key::Kind),
-                Dimension::Family => place(Key::Family),
-                Dimension::DstPort | Dimension::VictimPort | Dimension::IcmpType => place(Key::Port),
-                Dimension::Protocol => both(place(Key::Port), place(Key::Family)),
+                Dimension::Sensor => place(Column::Sensor),
+                Dimension::Class => place(Column::Class),
+                Dimension::Kind => place(Column::Kind),
+                Dimension::Family => place(Column::Family),
+                Dimension::DstPort | Dimension::VictimPort | Dimension::IcmpType => place(Column::Port),
+                Dimension::Protocol => both(place(Column::Port), place(Column::Family)),
                 // Whether the code was lost with the source shows in the column after the port.
-                Dimension::IcmpCode => place(Key::Port).map(|place| place + 1),
-                Dimension::Region => place(Key::Region),
-                Dimension::Asn => place(Key::Asn),
-                Dimension::Tool => place(Key::Tool),
-                Dimension::Prefix => both(place(Key::Prefix), place(Key::Family)),
+                Dimension::IcmpCode => place(Column::Port).map(|place| place + 1),
+                Dimension::Region => place(Column::Region),
+                Dimension::Asn => place(Column::Asn),
+                Dimension::Tool => place(Column::Tool),
+                Dimension::Prefix => both(place(Column::Prefix), place(Column::Family)),
                 Dimension::Source => None,
             };
             columns = columns.max(needed?);
@@ -140,7 +110,7 @@ impl Table {
 /// The key of a row, as far as it was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cells {
-    numbers: [i64; Key::COUNT],
+    numbers: [i64; Column::COUNT],
     /// `None`: what a bound cut, or what names no region.
     region: Option<Region>,
 }
@@ -187,10 +157,10 @@ impl<T> Told<T> {
 
 impl Cells {
     /// Reads the first so many columns, which are those of the key.
-    pub fn read(row: &SqlRow<'_>, columns: &[Key]) -> rusqlite::Result<Self> {
+    pub fn read(row: &SqlRow<'_>, columns: &[Column]) -> rusqlite::Result<Self> {
         let mut cells = Self::default();
         for (index, &column) in columns.iter().enumerate() {
-            if column == Key::Region {
+            if column == Column::Region {
                 cells.region = match row.get_ref(index)? {
                     ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(region),
                     _ => None,
@@ -203,37 +173,37 @@ impl Cells {
     }
 
     /// A column as it stands in the table.
-    pub fn sql(&self, column: Key) -> rusqlite::types::Value {
-        if column == Key::Region {
+    pub fn sql(&self, column: Column) -> rusqlite::types::Value {
+        if column == Column::Region {
             let text = self.region.as_ref().map_or(OTHER, Region::as_str);
             return rusqlite::types::Value::Text(text.to_owned());
         }
         rusqlite::types::Value::Integer(self.number(column))
     }
 
-    const fn number(&self, column: Key) -> i64 {
+    const fn number(&self, column: Column) -> i64 {
         self.numbers[column as usize]
     }
 
     /// The sensor's row; `None` if it was lost with the source.
     pub const fn sensor(&self) -> Option<i64> {
-        match self.number(Key::Sensor) {
+        match self.number(Column::Sensor) {
             0 => None,
             sensor => Some(sensor),
         }
     }
 
     fn class(&self) -> Told<Class> {
-        let number = usize::try_from(self.number(Key::Class)).ok();
+        let number = usize::try_from(self.number(Column::Class)).ok();
         number.and_then(|number| Class::ALL.get(number).copied()).map_or(Told::Lost, Told::Is)
     }
 
     fn kind(&self) -> Option<Kind> {
-        Kind::from_number(u8::try_from(self.number(Key::Kind)).ok()?)
+        Kind::from_number(u8::try_from(self.number(Column::Kind)).ok()?)
     }
 
     fn family(&self) -> Told<Family> {
-        match self.number(Key::Family) {
+        match self.number(Column::Family) {
             4 => Told::Is(Family::V4),
             6 => Told::Is(Family::V6),
             _ => Told::Lost,
@@ -246,7 +216,7 @@ impl Cells {
             Table::PortRegion | Table::RegionAsn | Table::RegionTool => {
                 self.region == Some(Region::UNATTRIBUTED)
             }
-            Table::PortTool => self.number(Key::Tool) < 0,
+            Table::PortTool => self.number(Column::Tool) < 0,
             Table::Total | Table::PortPrefix => false,
         }
     }
@@ -256,7 +226,7 @@ impl Cells {
         match self.kind() {
             None => Told::Cut,
             Some(kind) if !applies(kind) => Told::Absent,
-            Some(_) => u16::try_from(self.number(Key::Port)).map_or(Told::Cut, Told::Is),
+            Some(_) => u16::try_from(self.number(Column::Port)).map_or(Told::Cut, Told::Is),
         }
     }
 
@@ -282,7 +252,7 @@ impl Cells {
     }
 
     fn asn(&self, table: Table) -> Told<u32> {
-        match self.number(Key::Asn) {
+        match self.number(Column::Asn) {
             0 if self.is_lost(table) => Told::Lost,
             0 => Told::Absent,
             asn => u32::try_from(asn).map_or(Told::Cut, Told::Is),
@@ -292,10 +262,10 @@ impl Cells {
     fn tool(&self, table: Table) -> Told<Tool> {
         let is_cut = match table {
             // What lost its source and port looks the same.
-            Table::PortTool => self.number(Key::Port) < 0,
+            Table::PortTool => self.number(Column::Port) < 0,
             _ => self.region.is_none(),
         };
-        let number = usize::try_from(self.number(Key::Tool)).ok();
+        let number = usize::try_from(self.number(Column::Tool)).ok();
         match number.and_then(|number| Tool::ALL.get(number).copied()) {
             Some(tool) => Told::Is(tool),
             None if is_cut => Told::Cut,
@@ -309,7 +279,7 @@ impl Cells {
             Family::V4 => (24, 8),
             Family::V6 => (48, 16),
         };
-        let upper = u64::try_from(self.number(Key::Prefix)).ok().filter(|upper| upper >> length == 0);
+        let upper = u64::try_from(self.number(Column::Prefix)).ok().filter(|upper| upper >> length == 0);
         upper.map_or(Told::Cut, |upper| Told::Is(Prefix { family, source: upper << rest, length }))
     }
 
@@ -347,8 +317,8 @@ impl Cells {
         match table {
             Table::Total => false,
             Table::PortRegion | Table::RegionAsn | Table::RegionTool => self.region.is_none(),
-            Table::PortTool => self.number(Key::Port) < 0,
-            Table::PortPrefix => self.number(Key::Prefix) < 0,
+            Table::PortTool => self.number(Column::Port) < 0,
+            Table::PortPrefix => self.number(Column::Prefix) < 0,
         }
     }
 
@@ -442,25 +412,25 @@ impl Bounds {
                         Literal::Class(class) => Some(*class as i64),
                         _ => None,
                     };
-                    bounds.add(table, Key::Class, each(&class, &[3]));
+                    bounds.add(table, Column::Class, each(&class, &[3]));
                 }
                 Dimension::Kind => {
                     bounds.add(
                         table,
-                        Key::Kind,
+                        Column::Kind,
                         kinds(&|kind| literals.contains(&Literal::Kind(named_kind(kind)))),
                     );
                 }
                 Dimension::DstPort => {
-                    bounds.add(table, Key::Kind, kinds(&Kind::has_dst_port));
-                    bounds.add(table, Key::Port, each(&number, &[-1]));
+                    bounds.add(table, Column::Kind, kinds(&Kind::has_dst_port));
+                    bounds.add(table, Column::Port, each(&number, &[-1]));
                 }
                 Dimension::VictimPort => {
-                    bounds.add(table, Key::Kind, kinds(&has_victim_port));
-                    bounds.add(table, Key::Port, each(&number, &[-1]));
+                    bounds.add(table, Column::Kind, kinds(&has_victim_port));
+                    bounds.add(table, Column::Port, each(&number, &[-1]));
                 }
                 Dimension::IcmpType | Dimension::IcmpCode => {
-                    bounds.add(table, Key::Kind, kinds(&Kind::has_icmp_type));
+                    bounds.add(table, Column::Kind, kinds(&Kind::has_icmp_type));
                 }
                 Dimension::Region => {
                     let regions = literals.iter().filter_map(|literal| match literal {
@@ -468,15 +438,15 @@ impl Bounds {
                         _ => None,
                     });
                     let open = [OTHER, Region::UNATTRIBUTED.as_str()].map(str::to_owned);
-                    bounds.add(table, Key::Region, regions.chain(open).map(Value::Text).collect());
+                    bounds.add(table, Column::Region, regions.chain(open).map(Value::Text).collect());
                 }
-                Dimension::Asn => bounds.add(table, Key::Asn, each(&number, &[0, -1])),
+                Dimension::Asn => bounds.add(table, Column::Asn, each(&number, &[0, -1])),
                 Dimension::Tool => {
                     let tool = |literal: &Literal| match literal {
                         Literal::Tool(tool) => Some(*tool as i64),
                         _ => None,
                     };
-                    bounds.add(table, Key::Tool, each(&tool, &[-1]));
+                    bounds.add(table, Column::Tool, each(&tool, &[-1]));
                 }
                 Dimension::Prefix => {
                     let upper = |literal: &Literal| match literal {
@@ -486,7 +456,7 @@ impl Bounds {
                         Literal::Prefix(Prefix { source, .. }) => Some((source >> 16) as i64),
                         _ => None,
                     };
-                    bounds.add(table, Key::Prefix, each(&upper, &[-1]));
+                    bounds.add(table, Column::Prefix, each(&upper, &[-1]));
                 }
                 Dimension::Family => {
                     let family = |literal: &Literal| match literal {
@@ -494,14 +464,14 @@ impl Bounds {
                         Literal::Family(Family::V6) => Some(6),
                         _ => None,
                     };
-                    bounds.add(table, Key::Family, each(&family, &[0]));
+                    bounds.add(table, Column::Family, each(&family, &[0]));
                 }
                 Dimension::Sensor => {
                     let rows = literals.iter().flat_map(|literal| match literal {
                         Literal::Sensor(name) => sensors(name),
                         _ => Vec::new(),
                     });
-                    bounds.add(table, Key::Sensor, numbers(&mut rows.chain([0])));
+                    bounds.add(table, Column::Sensor, numbers(&mut rows.chain([0])));
                 }
                 Dimension::Time | Dimension::Protocol | Dimension::Source => {}
             }
@@ -509,11 +479,11 @@ impl Bounds {
         bounds
     }
 
-    fn add(&mut self, table: Table, column: Key, mut values: Vec<rusqlite::types::Value>) {
+    fn add(&mut self, table: Table, column: Column, mut values: Vec<rusqlite::types::Value>) {
         if values.len() > MOST_BOUNDS || !table.key().contains(&column) {
             return;
         }
-        self.sql += &format!(" AND {} IN ({})", column.as_str(), vec!["?"; values.len()].join(", "));
+        self.sql += &format!(" AND {} IN ({})", column.name(), vec!["?"; values.len()].join(", "));
         self.parameters.append(&mut values);
     }
 }

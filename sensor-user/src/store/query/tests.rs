@@ -67,8 +67,7 @@ impl Event {
         Class::of(self.kind, Role::Dark)
     }
 
-    fn number(&self, column: table::Key) -> SqlValue {
-        use table::Key as Column;
+    fn number(&self, column: Column) -> SqlValue {
         SqlValue::Integer(match column {
             Column::Region => return SqlValue::Text(self.region.to_owned()),
             Column::Class => self.class() as i64,
