@@ -12,10 +12,13 @@
 //! | [`synth`] | made traffic, as a telescope sees it |
 //! | [`cube`] | from tallies to rows |
 //! | [`store`] | every epoch once, durable, in one SQLite file |
+//! | [`analysis`] | from series to findings; no I/O |
+//! | [`report`] | what a CSIRT publishes: gathered, told in a language, written in a format |
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Parquet, Prometheus |
 //! | [`cli`] | one file per subcommand |
 pub mod agent;
+pub mod analysis;
 pub mod capture;
 pub mod cli;
 pub mod cube;
@@ -24,6 +27,7 @@ pub mod geo;
 pub mod kernel;
 pub mod live;
 pub mod model;
+pub mod report;
 pub mod sketch;
 pub mod store;
 pub mod synth;

@@ -7,6 +7,7 @@ mod id;
 mod period;
 mod region;
 mod sensor;
+mod service;
 mod zone;
 
 pub use class::{Class, Role, UnknownRole};
@@ -19,4 +20,5 @@ pub use id::hex;
 pub use period::{Period, PeriodError, PeriodKind, instant};
 pub use region::Region;
 pub use sensor::{Sensor, SensorError, Sensors};
+pub use service::{Service, UnknownService};
 pub use zone::{Slot, Zone, ZoneError, boundary};

@@ -1,0 +1,1 @@
+//! Who makes an increase: shares, few prefixes, few sensors.

@@ -1,0 +1,1 @@
+//! Ranks with ties, and neighbours that cannot be told apart.
