@@ -15,6 +15,8 @@ use crate::{
     model::{Region, Service},
 };
 
+pub use crate::analysis::rank::PreviousRank;
+
 /// Version of this document's form; raised when a reader of the form before could be misled.
 pub const SCHEMA: u32 = 1;
 
@@ -245,18 +247,6 @@ pub struct Ranked<S> {
     pub rate: Option<Rate>,
     pub change: Option<Change>,
     pub previous: PreviousRank,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PreviousRank {
-    Rank(u32),
-    /// Beyond so many places.
-    Outside(u32),
-    /// Not a single packet in a period before that was observed.
-    New,
-    /// The period before was not observed, or not for long enough to say.
-    Unknown,
 }
 
 /// Packets that take no part in a ranking.
