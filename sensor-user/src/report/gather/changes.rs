@@ -22,7 +22,7 @@ use crate::{
     report::model::{
         Contribution, Finding, Levels, Newcomer, Ranking, Subject, Surge, Tested, What, Width,
     },
-    store::query::{DailyCounts, PrefixesOf, SensorRow},
+    store::query::{DailyCounts, Key, Told},
 };
 
 /// Regions whose services are tested one by one, beside the home region.
@@ -35,6 +35,21 @@ const MOST: usize = 40;
 const TOOL: f64 = 0.1;
 /// Weight of what few sensors saw, against the others'.
 const LOCAL: f64 = 1e-6;
+
+/// Services of a region's change that are told by name, at most.
+const MOST_SERVICES: usize = 100;
+
+/// Packets by the sensor's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct OfSensor(i64);
+
+impl Key for OfSensor {
+    const BY_SENSOR: bool = true;
+
+    fn of(told: &Told) -> Option<Self> {
+        told.sensor.map(Self)
+    }
+}
 
 /// A change that was found, and not told yet.
 #[derive(Clone, Debug)]
@@ -97,7 +112,7 @@ impl Gathering<'_> {
         tested.no_history = ports_tested == 0 && regions_tested == 0 && !services.rows.is_empty();
 
         drafts.sort_by(|a, b| b.excess.total_cmp(&a.excess).then_with(|| a.subject.cmp(&b.subject)));
-        let drafts = self.told_once(drafts, &counts, services, &silent.regions);
+        let drafts = self.told_once(drafts, &counts, &silent.regions);
         let all: f64 = ports.sums.values().sum::<u64>().max(1) as f64;
         let newcomers = self.newcomers(services, ports)?;
         for draft in drafts.into_iter().take(MOST) {
@@ -179,7 +194,6 @@ impl Gathering<'_> {
         &self,
         drafts: Vec<Draft>,
         pairs: &DailyCounts<(Region, Service)>,
-        services: &DailyCounts<Service>,
         silent: &[(Region, Range<usize>)],
     ) -> Vec<Draft> {
         let is_explained = |draft: &Draft| {
@@ -216,7 +230,6 @@ impl Gathering<'_> {
                     }
                 })
         };
-        let _ = services;
         let explained: Vec<bool> = drafts.iter().map(is_explained).collect();
         drafts.into_iter().zip(explained).filter(|(_, explained)| !explained).map(|(draft, _)| draft).collect()
     }
@@ -254,6 +267,7 @@ impl Gathering<'_> {
         if services.is_empty() {
             let counts: DailyCounts<Service> = self.daily(&self.tested, &services, &regions)?;
             of_services = self.contributions(&counts, found, None, |_| true);
+            of_services.truncate(MOST_SERVICES);
         }
         let (effective, sensors, sensor_local) = self.concentration(subject, found)?;
 
@@ -323,6 +337,110 @@ impl Gathering<'_> {
         })
     }
 
+    /// How many sensors saw a change, in effect; of how many; and whether it is a matter of few of them.
+    fn concentration(
+        &self,
+        subject: &Subject,
+        found: &Found,
+    ) -> Result<(Option<f64>, u32, bool), GatherError> {
+        let up = u32::try_from(self.tested.len()).unwrap_or(u32::MAX);
+        if up < attribution::LEAST_SENSORS {
+            return Ok((None, up, false));
+        }
+        let services: Vec<Service> = subject.service.into_iter().collect();
+        let regions: Vec<Region> = subject.region.into_iter().collect();
+        let counts: DailyCounts<OfSensor> = self.daily(&self.tested, &services, &regions)?;
+        let (before, since) = (self.baseline(found), self.within(found));
+        let changes: Vec<f64> = self
+            .tested
+            .iter()
+            .map(|&place| {
+                let mut days = vec![0; self.panel.days.len()];
+                for &row in &self.panel.sensors[place].rows {
+                    let of_row = self.dense(&counts, &OfSensor(row));
+                    days.iter_mut().zip(of_row).for_each(|(day, packets)| *day += packets);
+                }
+                let days = self.panel.normalised(&[place], subject.service, &days);
+                let levels = levels(&days, &before, &since);
+                match found.direction {
+                    Direction::Rise => levels.since - levels.before,
+                    Direction::Fall => levels.before - levels.since,
+                }
+            })
+            .collect();
+        let effective = attribution::effective(&changes);
+        Ok((Some(effective), up, attribution::is_local(effective, up).unwrap_or(false)))
+    }
+
+    /// How few prefixes make half of a rise; `None` where that cannot be told.
+    fn prefixes(&self, subject: &Subject, found: &Found) -> Result<Option<u32>, GatherError> {
+        if found.direction == Direction::Fall || (subject.service.is_some() && subject.region.is_some()) {
+            return Ok(None);
+        }
+        let (before, since) = (self.baseline(found), self.within(found));
+        let days = |range: &Range<usize>| {
+            range.clone().filter(|&day| self.panel.counts(&self.tested, day)).count().max(1) as f64
+        };
+        let (days_before, days_since) = (days(&before), days(&since));
+        let (before, since) = (self.bounds(&before), self.bounds(&since));
+        let changes = match *subject {
+            Subject { service: Some(service), .. } => self.reader.prefix_changes(service, before, since)?,
+            Subject { region: Some(region), .. } => self.reader.region_prefix_changes(region, before, since)?,
+            Subject { .. } => return Ok(None),
+        };
+        let changes: Vec<f64> = changes
+            .iter()
+            .map(|change| change.since as f64 / days_since - change.before as f64 / days_before)
+            .collect();
+        // Prefixes beyond the lists make more of them necessary, never fewer.
+        let whole = (found.since - found.before).max(0.0);
+        Ok(attribution::half_of(&changes, whole))
+    }
+
+    /// Services that were nowhere and are among the first.
+    fn newcomers(
+        &self,
+        counts: &DailyCounts<Service>,
+        ports: &Ranks<Service>,
+    ) -> Result<Vec<Newcomer>, GatherError> {
+        let parameters = &self.request.parameters.newcomer;
+        let mut newcomers = Vec::new();
+        if !self.was_observed() {
+            return Ok(newcomers);
+        }
+        for row in &ports.table.rows {
+            let before = ports.before.get(&row.subject).map(|&(rank, _)| rank);
+            if row.rank > parameters.now || before.is_some_and(|rank| rank <= parameters.before) {
+                continue;
+            }
+            let days = self.dense(counts, &row.subject);
+            let seen: Vec<usize> = self.now.clone().filter(|&day| days[day] > 0).collect();
+            let of_sensors =
+                self.ask_services(&self.now, &[row.subject], &[Dimension::Sensor], &self.present, true)?;
+            let seen_by = of_sensors.iter().filter(|(_, row)| row.packets > 0).count() as u32;
+            let candidate = newcomer::Candidate {
+                rank: row.rank,
+                before,
+                sources: row.sources.unwrap_or(0),
+                days: seen.len() as u32,
+                seen_by,
+                sensors: self.present.len() as u32,
+            };
+            let Some(&first) = seen.first().filter(|_| newcomer::is(&candidate, parameters)) else { continue };
+            newcomers.push(Newcomer {
+                service: row.subject,
+                rank: row.rank,
+                packets: row.packets,
+                sources: candidate.sources,
+                days: candidate.days,
+                first: self.date(first),
+                seen_by,
+                sensors: candidate.sensors,
+            });
+        }
+        Ok(newcomers)
+    }
+
     /// Who makes a change, by packets since its onset.
     fn contributions<K: Copy + Ord + Hash>(
         &self,
@@ -348,7 +466,7 @@ impl Gathering<'_> {
         let all: u64 = rows.iter().map(|&(packets, ..)| packets).sum();
         let changes: Vec<f64> = rows.iter().map(|&(.., change)| change).collect();
         let parts = attribution::parts(&changes, found.direction);
-        let ranks = rank::ranks(&rows.iter().map(|&(packets, ..)| packets).collect::<Vec<_>>());
+        let ranks = rank::competition(&rows.iter().map(|&(packets, ..)| packets).collect::<Vec<_>>());
         rows.iter()
             .zip(ranks)
             .zip(parts)

@@ -5,6 +5,7 @@
 //! | `panel` | who watched on which day |
 //! | `ranking` | rankings, trends, parts |
 //! | `changes` | findings: what is tested, and told of what |
+//! | `silences` | regions that fell silent, blind stretches |
 //! | `rest` | tools, survey scanners, backscatter |
 //! | `quality` | how complete the data are |
 
@@ -13,6 +14,7 @@ mod panel;
 mod quality;
 mod ranking;
 mod rest;
+mod silences;
 
 use std::{collections::BTreeMap, hash::Hash, ops::Range};
 
@@ -159,7 +161,7 @@ impl<'a> Gathering<'a> {
         let region_trend = self.region_trend(&regions_ranked.table, &findings)?;
         let parts = self.parts()?;
         let advisories = self.advisories(&ports.table.rows, &findings);
-        let few_sources = self.few_sources(&ports.table, &parts, &findings, &tools, &surveys, &backscatter)?;
+        let few_sources = self.few_sources(&ports.table, &parts, &findings, &surveys)?;
         let request = self.request;
         Ok(Report {
             schema: SCHEMA,

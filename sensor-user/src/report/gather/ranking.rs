@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::{Gathering, GatherError, SERVICE, region_filter, service_of, sum};
 use crate::{
-    analysis::rank,
+    analysis::rank::{self, PreviousRank},
     model::{Dimension, Region, Service},
     report::model::{
         Below, Change, Correction, Finding, Part, PartRow, RankBy, Ranked, Ranking, Rate, Subject, Totals, Trend,
@@ -185,7 +185,7 @@ impl Gathering<'_> {
             }
         };
         let (mut now, before) = (places(&self.now, &packets)?, places(&self.before, &packets_before)?);
-        let ranks = |order: &[(S, u64)]| rank::ranks(&order.iter().map(|&(_, value)| value).collect::<Vec<_>>());
+        let ranks = |order: &[(S, u64)]| rank::competition(&order.iter().map(|&(_, value)| value).collect::<Vec<_>>());
         let ranks_before = ranks(&before);
         let before: HashMap<S, (u32, u64)> = before
             .iter()
@@ -235,11 +235,12 @@ impl Gathering<'_> {
                     Some(frozen) => {
                         let row = frozen.rows.iter().find(|row| row.subject == subject);
                         let packets = row.map_or_else(packets_then, |row| row.packets);
-                        rank::previous(row.map(|row| row.rank), packets, self.depth().min(frozen.rows.len()) as u32, true)
+                        let known = self.depth().min(frozen.rows.len());
+                        PreviousRank::of(Some(packets), row.map(|row| row.rank), known as u32, true)
                     }
-                    None => rank::previous(
+                    None => PreviousRank::of(
+                        Some(packets_then()),
                         before.get(&subject).map(|&(rank, _)| rank),
-                        packets_then(),
                         self.depth() as u32,
                         self.was_observed(),
                     ),
@@ -365,7 +366,7 @@ impl Gathering<'_> {
             .collect();
         sums.sort_unstable_by_key(|&(packets, service)| (Reverse(packets), service));
         let all: u64 = sums.iter().map(|(packets, _)| packets).sum();
-        let ranks = rank::ranks(&sums.iter().map(|&(packets, _)| packets).collect::<Vec<_>>());
+        let ranks = rank::competition(&sums.iter().map(|&(packets, _)| packets).collect::<Vec<_>>());
         let top: Vec<Service> = sums.iter().take(PART_ROWS).map(|&(_, service)| service).collect();
         let sources: HashMap<Service, Option<u64>> = self
             .ask_services(&self.now, &top, &[], places, false)?

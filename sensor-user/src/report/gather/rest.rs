@@ -4,16 +4,16 @@ use std::{cmp::Reverse, collections::BTreeMap, hash::Hash};
 
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
-use sensor_common::kind::{Family, Kind};
+use sensor_common::kind::{self, Family, Kind};
 
 use super::{Gathering, GatherError, SERVICE, region_filter, service_of, services_filter, syn_filter};
 use crate::{
     analysis::{chance, rank},
-    cube,
+    cube::{self, victims},
     model::{Class, Dimension, Filter, Literal, Prefix, Region, Role, Service, has_victim_port},
     report::{
-        model::{Backscatter, BackscatterRow, DeclaredRow, Ranking, SurveyRow, Surveys, Tool, ToolShare, Tools,
-        ToolsOf, WithoutRow},
+        model::{Backscatter, BackscatterRow, DeclaredRow, Finding, Part, Ranking, SurveyRow, Surveys, Tool, ToolShare, Tools,
+        ToolsOf, What, WithoutRow},
         scanners::Scanner,
     },
     store::query::{Measured, Query},
@@ -21,6 +21,8 @@ use crate::{
 
 /// Rows of lists.
 const ROWS: usize = 10;
+/// With fewer addresses victims are called sources of backscatter, and not attacks.
+const ATTACK_ADDRESSES: u64 = 256;
 
 impl Gathering<'_> {
     /// Tools of connection requests, on the whole and of what is ranked.
@@ -54,7 +56,7 @@ impl Gathering<'_> {
             let rows = rows.into_iter().filter_map(|row| Some((row.row.region?, row)));
             by_region = tools_of(&top, rows, &mut suppressed);
         }
-        Ok(Tools { packets, rows, by_port, by_region, chance: chance::MARK, suppressed })
+        Ok(Tools { packets, rows, by_port, by_region, chance: chance::of_mark(kind::Tool::Zmap), suppressed })
     }
 
     /// Survey scanners, and the rankings without them.
@@ -99,7 +101,7 @@ impl Gathering<'_> {
             declared: self.declared()?,
             ports_without: theirs.as_ref().map(|theirs| without(services, &theirs.services, depth)),
             regions_without: theirs.as_ref().map(|theirs| without(regions, &theirs.regions, depth)),
-            slowest: self.addresses().map(|addresses| chance::slowest_scan(addresses, ports_a_day)),
+            slowest: self.addresses().and_then(|addresses| chance::slowest_scan(addresses, ports_a_day)),
         })
     }
 
@@ -124,6 +126,40 @@ impl Gathering<'_> {
         let mut rows: Vec<DeclaredRow> = self.request.scanners.iter().map(of).collect();
         rows.sort_by(|a, b| b.packets.cmp(&a.packets).then_with(|| a.organisation.cmp(&b.organisation)));
         Ok(rows)
+    }
+
+    /// Services anywhere in the report that too few sources sent to for everybody to know.
+    pub fn few_sources(
+        &self,
+        ports: &Ranking<Service>,
+        parts: &[Part],
+        findings: &[Finding],
+        surveys: &Surveys,
+    ) -> Result<Vec<Service>, GatherError> {
+        let least = self.request.parameters.period.least_sources;
+        let mut sources: HashMap<Service, u64> =
+            ports.rows.iter().map(|row| (row.subject, row.sources.unwrap_or(0))).collect();
+        let of_parts = parts.iter().flat_map(|part| &part.ports).map(|row| row.service);
+        let of_surveys = surveys.ports_without.iter().flatten().map(|row| row.subject);
+        let of_findings = findings.iter().flat_map(|finding| match &finding.what {
+            What::Surge(surge) => {
+                surge.subject.service.into_iter().chain(surge.services.iter().map(|row| row.subject)).collect()
+            }
+            What::Newcomer(newcomer) => vec![newcomer.service],
+            What::Silence(_) | What::Blind(_) => Vec::new(),
+        });
+        let mut unknown: Vec<Service> =
+            of_parts.chain(of_surveys).chain(of_findings).filter(|service| !sources.contains_key(service)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        sources.extend(unknown.iter().map(|&service| (service, 0)));
+        for (service, row) in self.ask_services(&self.now, &unknown, &[], &self.everyone(), false)? {
+            sources.insert(service, row.sources.unwrap_or(0));
+        }
+        let mut few: Vec<Service> =
+            sources.into_iter().filter(|&(_, sources)| sources < least).map(|(service, _)| service).collect();
+        few.sort_unstable();
+        Ok(few)
     }
 
     /// Answers to packets with forged sources, at sensors that ask nothing themselves.
@@ -158,8 +194,8 @@ impl Gathering<'_> {
         let mismatch = Filter::is(Dimension::Kind, Literal::Kind(Kind::IcmpMismatch));
         let mismatches = ask(&[], Class::Other, Some(mismatch))?.summary.packets;
 
-        let victims = self.reader.victims(from, to, false)?;
-        let of_dark = victims.iter().filter(|victim| {
+        let found = self.reader.victims(from, to, false)?;
+        let of_dark = found.iter().filter(|victim| {
             victim.sensor.as_deref().is_none_or(|sensor| names.contains(&sensor))
         });
         let mut addresses = HashSet::new();
@@ -199,9 +235,11 @@ impl Gathering<'_> {
             victim_days: days.len() as u64,
             moore: moore.len() as u64,
             victim_services,
-            attacks: addresses_watched.is_some_and(|addresses| addresses >= chance::ATTACK_ADDRESSES),
-            detectable: addresses_watched.map(chance::detectable_victim),
-            days: self.closed_days(),
+            attacks: addresses_watched.is_some_and(|addresses| addresses >= ATTACK_ADDRESSES),
+            detectable: addresses_watched.and_then(|addresses| {
+                chance::detectable_attack(addresses, victims::PACKETS, victims::WINDOW_SECONDS)
+            }),
+            days: self.reader.closed_days(from, to)?,
         })
     }
 }
@@ -216,10 +254,10 @@ fn answered<S>(rows: Vec<Measured>, subject: impl Fn(&Measured) -> Option<S>) ->
 /// A row's part of some packets; `None` where the tool is not known.
 pub fn share(row: &Measured, packets: u64) -> Option<ToolShare> {
     let tool = match row.row.tool? {
-        sensor_common::kind::Tool::None => Tool::None,
-        sensor_common::kind::Tool::Mirai => Tool::Mirai,
-        sensor_common::kind::Tool::Zmap => Tool::Zmap,
-        sensor_common::kind::Tool::Masscan => Tool::Masscan,
+        kind::Tool::None => Tool::None,
+        kind::Tool::Mirai => Tool::Mirai,
+        kind::Tool::Zmap => Tool::Zmap,
+        kind::Tool::Masscan => Tool::Masscan,
     };
     let share = if packets == 0 { 0.0 } else { row.packets as f64 / packets as f64 };
     Some(ToolShare { tool, packets: row.packets, share, sources: row.sources })
@@ -239,11 +277,14 @@ fn tools_of<S: Copy + Eq + Hash>(
     for subject in subjects {
         let Some(rows) = by_subject.get(subject) else { continue };
         let packets = rows.iter().map(|row| row.packets).sum();
-        let marked = rows.iter().filter_map(|row| share(row, packets)).filter(|share| share.tool != Tool::None);
-        let (told, chance): (Vec<_>, Vec<_>) =
-            marked.partition(|share| chance::is_told(share.packets, packets));
-        *suppressed += chance.len() as u32;
-        all.push(ToolsOf { subject: *subject, packets, shares: told });
+        let mut shares = Vec::new();
+        for row in rows.iter().filter(|row| row.row.tool != Some(kind::Tool::None)) {
+            match row.row.tool.is_some_and(|tool| chance::stands_out(tool, row.packets, packets)) {
+                true => shares.extend(share(row, packets)),
+                false => *suppressed += 1,
+            }
+        }
+        all.push(ToolsOf { subject: *subject, packets, shares });
     }
     all
 }
@@ -256,7 +297,7 @@ fn without<S: Copy + Ord + Hash>(
 ) -> Vec<WithoutRow<S>> {
     let order = |mut values: Vec<(u64, S)>| {
         values.sort_unstable_by_key(|&(packets, subject)| (Reverse(packets), subject));
-        let ranks = rank::ranks(&values.iter().map(|&(packets, _)| packets).collect::<Vec<_>>());
+        let ranks = rank::competition(&values.iter().map(|&(packets, _)| packets).collect::<Vec<_>>());
         (values, ranks)
     };
     let (with, ranks_with) = order(all.iter().map(|(&subject, &packets)| (packets, subject)).collect());

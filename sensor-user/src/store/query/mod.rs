@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use rusqlite::{CachedStatement, Connection, params_from_iter, types::Value as SqlValue};
+use rusqlite::{CachedStatement, Connection, Transaction, params_from_iter, types::Value as SqlValue};
 use sensor_common::kind::Family;
 
 use self::{
@@ -145,12 +145,19 @@ pub struct Summary {
 }
 
 /// A database of regions or autonomous systems that was in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Database {
     pub role: String,
     pub name: String,
     /// When it was built, where it says so.
     pub built: Option<String>,
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.role, self.name)?;
+        self.built.iter().try_for_each(|built| write!(f, " of {built}"))
+    }
 }
 
 /// Why there is no answer.
@@ -198,6 +205,22 @@ impl Reader {
     pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
         answer(self.connection(), self.zone(), query)
     }
+
+    /// Asks several questions of one state of the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of the questions, and if the store cannot be read.
+    pub fn at_rest<T, E: From<QueryError>>(&self, ask: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let _state = one_state(self.connection()).map_err(QueryError::from)?;
+        ask()
+    }
+}
+
+/// Makes all that is read until the end of the value be of one state of the store. Nothing is written, so there is
+/// nothing to commit.
+fn one_state(connection: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+    connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()
 }
 
 /// Rows of one group.
@@ -630,8 +653,7 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
         }
         seen |= 1 << dimension as u8;
     }
-    // One state of the store for all statements; nothing is written, so there is nothing to commit.
-    let _state = connection.unchecked_transaction()?;
+    let _state = one_state(connection)?;
     let sensors = Sensors::read(connection)?;
     let filter = condition(query);
     if let Some(name) =

@@ -512,7 +512,7 @@ fn quality_of_hours_and_days() {
     );
     assert_eq!((rows[0].frames, rows[0].nic_dropped, rows[0].nic_received), (2, Some(3), None));
     assert_eq!(
-        rows[0].databases.iter().collect::<Vec<_>>(),
+        rows[0].databases.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["asn: csv", "country: GeoLite2-Country of 2019-10-02T16:06:40+09:00"]
     );
     let rows = quality::quality(&connection, &zone(), START, START + 2 * DAY, Step::Day).unwrap();
