@@ -113,3 +113,44 @@ impl Frozen {
         written.map_err(file("write"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn what_is_frozen_stays() {
+        let directory = std::env::temp_dir().join(format!("teiten-frozen-{}", std::process::id()));
+        let frozen = Frozen::new(Some(&directory), Path::new("/nowhere/store.db"));
+        let path = frozen.path("2019-Q4", RankBy::Packets, &[]);
+        assert_eq!(path.file_name().and_then(|name| name.to_str()), Some("2019-Q4.json"));
+        assert!(Frozen::read(&path).unwrap().is_none());
+        let report = Report { frozen: Some("2020-01-06T10:00:00+09:00".to_owned()), ..sample::sample() };
+        Frozen::keep(&path, &report).unwrap();
+        assert_eq!(Frozen::read(&path).unwrap().as_ref(), Some(&report));
+        let again = Frozen::keep(&path, &report).unwrap_err().to_string();
+        assert!(again.contains("2020-01-06T10:00:00+09:00") && again.contains("2019-Q4.json"), "{again}");
+
+        fs::write(&path, "{\"schema\": 999}").unwrap();
+        let error = Frozen::read(&path).unwrap_err().to_string();
+        assert!(error.contains("form 999"), "{error}");
+        fs::write(&path, "{").unwrap();
+        assert!(matches!(Frozen::read(&path), Err(FrozenError::Form { .. })));
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing else is left");
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn each_kind_of_report_has_a_file() {
+        let frozen = Frozen::new(None, Path::new("/var/lib/teiten.db"));
+        let sensors = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let path = |by, names: &[&str]| frozen.path("2019-10", by, &sensors(names));
+        assert_eq!(path(RankBy::Packets, &[]), Path::new("/var/lib/teiten.db.reports/2019-10.json"));
+        assert_eq!(path(RankBy::Packets, &["b", "a"]), path(RankBy::Packets, &["a", "b"]));
+        assert_ne!(path(RankBy::Packets, &["a"]), path(RankBy::Packets, &[]));
+        assert_ne!(path(RankBy::Packets, &[]), path(RankBy::Sources, &[]));
+        let span = frozen.path("2019-10-01T00:00:00+09:00..2019-10-02T00:00:00+09:00", RankBy::Packets, &[]);
+        assert_eq!(span.parent(), Some(Path::new("/var/lib/teiten.db.reports")));
+    }
+}

@@ -188,3 +188,105 @@ fn day_of(days: &[Slot], start: i64) -> Option<usize> {
     let place = days.partition_point(|day| day.start <= start).checked_sub(1)?;
     (start < days[place].end()).then_some(place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Protocol;
+
+    const DAY: i64 = 86_400;
+    const TELNET: Service = Service { protocol: Protocol::Tcp, number: 23 };
+
+    fn sensor(row: i64, name: &str, prefixes: &str, addresses: u64) -> KeptSensor {
+        KeptSensor {
+            row,
+            name: name.to_owned(),
+            alias: None,
+            role: Role::Dark,
+            group: None,
+            prefixes: prefixes.to_owned(),
+            addresses: Some(addresses),
+            filtered: Vec::new(),
+            valid_from: Some(row),
+            valid_to: None,
+        }
+    }
+
+    /// Parts of days, from a day on.
+    fn exposures(sensor: i64, from: i64, parts: &[f64]) -> Vec<Exposure> {
+        let of = |(day, &part): (i64, &f64)| Exposure {
+            sensor,
+            start: day * DAY,
+            seconds: 86_400,
+            observed_ns: (part * 86_400e9) as u64,
+            packets: 0,
+        };
+        (from..).zip(parts).map(of).collect()
+    }
+
+    fn panel(days: i64, kept: Vec<KeptSensor>, exposures: &[Vec<Exposure>]) -> Panel {
+        let days = (0..days).map(|day| Slot { start: day * DAY, seconds: DAY }).collect();
+        Panel::new(days, kept, &exposures.concat(), &[], 0.8)
+    }
+
+    #[test]
+    fn days_count_by_what_should_have_been_observed() {
+        let kept = vec![sensor(1, "a", "192.0.2.0/30", 4)];
+        let panel = panel(6, kept, &[exposures(1, 1, &[1.0, 0.79, 0.8, 0.0, 1.0])]);
+        let counts: Vec<bool> = (0..6).map(|day| panel.counts(&[0], day)).collect();
+        assert_eq!(counts, [false, true, false, true, false, true], "before it came nothing counts");
+        assert_eq!(panel.observed(&[0], 4), 0.0, "a gap is not the end of a sensor");
+        let normalised = panel.normalised(&[0], None, &[7, 10, 10, 8, 0, 10]);
+        assert_eq!(normalised[0], None);
+        assert_eq!(normalised[2], None);
+        assert_eq!(normalised[3].map(f64::round), Some(10.0), "four fifths of a day");
+    }
+
+    #[test]
+    fn sensors_come_and_go() {
+        let kept = vec![
+            sensor(1, "a", "192.0.2.0/30", 4),
+            sensor(2, "b", "198.51.100.0/30", 4),
+            sensor(3, "c", "203.0.113.0/30", 4),
+            sensor(4, "c", "203.0.113.0/29", 8),
+        ];
+        let panel = panel(
+            4,
+            kept,
+            &[
+                exposures(1, 0, &[1.0; 4]),
+                exposures(2, 2, &[1.0; 2]),
+                exposures(3, 0, &[1.0; 2]),
+                exposures(4, 2, &[1.0; 2]),
+            ],
+        );
+        let (before, now) = (0..2, 2..4);
+        assert_eq!(panel.present(&now), [0, 1, 2]);
+        assert_eq!(panel.compared(&before, &now), [0], "one came, one watches more than before");
+        assert_eq!(panel.sensors[2].addresses, Some(8), "as it was last");
+        // Both days are whole, by those who were there.
+        assert!(panel.counts(&[0, 1], 0) && panel.counts(&[0, 1], 3));
+        let normalised = panel.normalised(&[0, 1], None, &[10, 10, 20, 20]);
+        assert_eq!(normalised, [Some(20.0); 4], "twice the addresses, twice the packets");
+    }
+
+    #[test]
+    fn what_is_filtered_is_not_observed() {
+        let mut filtered = sensor(2, "b", "198.51.100.0/30", 4);
+        filtered.filtered = vec![TELNET];
+        let kept = vec![sensor(1, "a", "192.0.2.0/30", 4), filtered];
+        let panel = panel(2, kept, &[exposures(1, 0, &[1.0, 0.5]), exposures(2, 0, &[1.0, 1.0])]);
+        assert_eq!(panel.normalised(&[0, 1], None, &[8, 8])[0], Some(8.0));
+        assert_eq!(panel.normalised(&[1], Some(TELNET), &[8, 8]), [None, None]);
+        assert_eq!(panel.normalised(&[0, 1], Some(TELNET), &[8, 8]), [Some(8.0), None]);
+    }
+
+    #[test]
+    fn blind_days_do_not_count() {
+        let kept = vec![sensor(1, "a", "192.0.2.0/30", 4)];
+        let mut panel = panel(2, kept, &[exposures(1, 0, &[1.0, 1.0])]);
+        panel.set_blind(1);
+        assert!(panel.counts(&[0], 0) && !panel.counts(&[0], 1));
+        assert_eq!(panel.normalised(&[0], None, &[3, 3]), [Some(3.0), None]);
+    }
+}
