@@ -7,3 +7,6 @@
 
 pub mod model;
 pub mod page;
+
+#[cfg(test)]
+pub(crate) mod sample;
