@@ -56,3 +56,46 @@ pub fn published(mut report: Report) -> Report {
     report.corrections.retain(|correction| !hidden(correction.subject.service));
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn sensors_go_by_their_aliases() {
+        let mut report = sample::sample();
+        let names: Vec<String> = report.sensors.iter().map(|sensor| sensor.name.clone()).collect();
+        assert!(names.len() >= 2 && report.parts.iter().any(|part| part.name == names[0]));
+        report.sensors[0].alias = Some("A1".to_owned());
+        report.sensors[0].filtered = vec![sample::service("25/tcp")];
+        let published = published(report);
+        assert_eq!(published.profile, Profile::Publish);
+        assert_eq!(published.sensors[0].name, "A1");
+        assert_eq!(published.sensors[1].name, "2", "without an alias by its number");
+        assert!(published.parts.iter().any(|part| part.name == "A1"));
+        let text = serde_json::to_string(&published).unwrap();
+        for name in names {
+            assert!(!text.contains(&format!("\"{name}\"")), "{name}");
+        }
+        assert!(published.sensors.iter().all(|sensor| sensor.alias.is_none() && sensor.filtered.is_empty()));
+        assert!(published.surveys.rows.is_empty());
+    }
+
+    #[test]
+    fn services_of_few_sources_are_nowhere() {
+        let mut report = sample::sample();
+        let service = report.ports.rows[2].subject;
+        let quoted = format!("\"{service}\"");
+        report.few_sources = vec![service];
+        assert!(serde_json::to_string(&report).unwrap().contains(&quoted));
+        let (rows, ranks) = (report.ports.rows.len(), report.ports.rows[3].rank);
+        let published = published(report);
+        assert_eq!(published.ports.rows.len(), rows - 1);
+        assert_eq!(published.ports.rows[2].rank, ranks, "the others keep their ranks");
+        // What answers and what is attacked are other people's services.
+        let mut own = published.clone();
+        own.backscatter = crate::report::model::Backscatter::default();
+        assert!(!serde_json::to_string(&own).unwrap().contains(&quoted));
+    }
+}

@@ -314,6 +314,7 @@ pub(crate) fn sample() -> Report {
     let last = date(2019, 12, 31);
     let sensor = |name: &str, group: &str, addresses, compared| Sensor {
         name: name.into(),
+        alias: None,
         role: "dark".into(),
         group: Some(group.into()),
         addresses: Some(addresses),
@@ -601,6 +602,7 @@ pub(crate) fn sample() -> Report {
             },
         ],
         parameters: Parameters::default(),
+        few_sources: Vec::new(),
         notes: [
             ("report", "# Whole\n\nWe thank *all* who keep sensors."),
             (
