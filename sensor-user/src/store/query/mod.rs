@@ -4,9 +4,14 @@
 //! adds up what is alike within a span, in the order of its index; the rest is done here, so that a
 //! condition and a dimension mean the same as in [`crate::cube`].
 
+mod bins;
+mod daily;
 mod extract;
 mod group;
 mod quality;
+mod sensors;
+#[cfg(test)]
+mod series_tests;
 mod spans;
 mod table;
 #[cfg(test)]
@@ -30,9 +35,14 @@ use crate::{
     sketch::{Sketch, SketchError},
 };
 
+pub(in crate::store) use daily::service_of;
+
 pub use self::{
+    bins::{Binned, Bins, Series},
+    daily::{Daily, DailyCounts, Key, SensorRow, Told},
     extract::{ExtractLevel, Extracted},
     quality::{Quality, Scanner, Victim},
+    sensors::{Exposure, KeptSensor},
     table::Table,
 };
 
@@ -167,6 +177,10 @@ pub enum QueryError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the period is empty: it ends before it begins")]
     Period,
+    #[error("the period has more than 65,535 days")]
+    Long,
+    #[error("a day has no equal parts of {0} hours; write 1, 2, 3, 4, 6, 8, 12 or 24")]
+    Bin(u32),
     #[error(
         "{asked} are not kept together; beside time, sensor, class, kind and family there are {kept}",
         kept = kept()
