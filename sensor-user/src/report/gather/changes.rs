@@ -1,6 +1,6 @@
 //! Findings: surges and falls of services, regions and both, told once each; newcomers.
 
-use std::{cmp::Reverse, collections::BTreeSet, hash::Hash, ops::Range};
+use std::{collections::BTreeSet, hash::Hash, ops::Range};
 
 use hashbrown::{HashMap, HashSet};
 
@@ -13,12 +13,11 @@ use super::{
 };
 use crate::{
     analysis::{
-        attribution::{self, Change},
+        attribution,
         newcomer,
-        rank,
-        surge::{self, Direction, End, Found, Verdict},
+        surge::{self, Direction, Found, Verdict},
     },
-    model::{Dimension, Filter, Literal, Region, Service},
+    model::{Dimension, Filter, Literal, Prefix, Region, Service},
     report::model::{
         Contribution, Finding, Levels, Newcomer, Ranking, Subject, Surge, Tested, What, Width,
     },
@@ -92,9 +91,10 @@ impl Gathering<'_> {
         let tested_pairs = paired.clone();
         paired.extend(of_region.iter().filter_map(|draft| draft.subject.region));
         paired.extend(silent.regions.iter().map(|(region, _)| *region));
+        // An empty list would be all regions; without a database there is only this one.
+        paired.insert(Region::UNKNOWN);
         let paired: Vec<Region> = paired.into_iter().collect();
-        let counts: DailyCounts<(Region, Service)> =
-            if paired.is_empty() { DailyCounts::default() } else { self.daily(&self.tested, &[], &paired)? };
+        let counts: DailyCounts<(Region, Service)> = self.daily(&self.tested, &[], &paired)?;
         let pairs = self.series(
             &counts,
             |&(_, service)| Some(service),
@@ -153,7 +153,7 @@ impl Gathering<'_> {
     }
 
     /// What changed among many series, and how many were tested.
-    fn changes<K: Copy + Eq + Hash>(
+    fn changes<K: Copy + Ord + Hash>(
         &self,
         series: &[(K, Vec<Option<f64>>)],
         subject: impl Fn(K) -> Subject,
@@ -343,9 +343,9 @@ impl Gathering<'_> {
         subject: &Subject,
         found: &Found,
     ) -> Result<(Option<f64>, u32, bool), GatherError> {
-        let up = u32::try_from(self.tested.len()).unwrap_or(u32::MAX);
+        let up = self.tested.len();
         if up < attribution::LEAST_SENSORS {
-            return Ok((None, up, false));
+            return Ok((None, up as u32, false));
         }
         let services: Vec<Service> = subject.service.into_iter().collect();
         let regions: Vec<Region> = subject.region.into_iter().collect();
@@ -369,7 +369,7 @@ impl Gathering<'_> {
             })
             .collect();
         let effective = attribution::effective(&changes);
-        Ok((Some(effective), up, attribution::is_local(effective, up).unwrap_or(false)))
+        Ok((Some(effective), up as u32, attribution::is_local(effective, up).unwrap_or(false)))
     }
 
     /// How few prefixes make half of a rise; `None` where that cannot be told.
@@ -382,19 +382,26 @@ impl Gathering<'_> {
             range.clone().filter(|&day| self.panel.counts(&self.tested, day)).count().max(1) as f64
         };
         let (days_before, days_since) = (days(&before), days(&since));
-        let (before, since) = (self.bounds(&before), self.bounds(&since));
-        let changes = match *subject {
-            Subject { service: Some(service), .. } => self.reader.prefix_changes(service, before, since)?,
-            Subject { region: Some(region), .. } => self.reader.region_prefix_changes(region, before, since)?,
-            Subject { .. } => return Ok(None),
-        };
-        let changes: Vec<f64> = changes
-            .iter()
-            .map(|change| change.since as f64 / days_since - change.before as f64 / days_before)
+        let mut packets: HashMap<Prefix, [u64; 2]> = HashMap::new();
+        for (place, range) in [&before, &since].into_iter().enumerate() {
+            match *subject {
+                Subject { service: Some(_), .. } => {
+                    for row in self.ask(range, &[Dimension::Prefix], filter(*subject), &self.tested, true)?.rows {
+                        if let Some(prefix) = row.row.prefix {
+                            packets.entry(prefix).or_default()[place] += row.packets;
+                        }
+                    }
+                }
+                Subject { region: Some(_), .. } | Subject { .. } => return Ok(None),
+            }
+        }
+        let changes: Vec<f64> = packets
+            .values()
+            .map(|&[before, since]| since as f64 / days_since - before as f64 / days_before)
             .collect();
         // Prefixes beyond the lists make more of them necessary, never fewer.
         let whole = (found.since - found.before).max(0.0);
-        Ok(attribution::half_of(&changes, whole))
+        Ok(attribution::half(&changes, whole).and_then(|prefixes| u32::try_from(prefixes).ok()))
     }
 
     /// Services that were nowhere and are among the first.
@@ -418,9 +425,9 @@ impl Gathering<'_> {
             let of_sensors =
                 self.ask_services(&self.now, &[row.subject], &[Dimension::Sensor], &self.present, true)?;
             let seen_by = of_sensors.iter().filter(|(_, row)| row.packets > 0).count() as u32;
-            let candidate = newcomer::Candidate {
+            let candidate = newcomer::Seen {
                 rank: row.rank,
-                before,
+                previous: before,
                 sources: row.sources.unwrap_or(0),
                 days: seen.len() as u32,
                 seen_by,
@@ -450,32 +457,21 @@ impl Gathering<'_> {
         is_wanted: impl Fn(K) -> bool,
     ) -> Vec<Contribution<K>> {
         let (before, since) = (self.baseline(found), self.within(found));
-        let mut rows: Vec<(u64, K, f64)> = counts
-            .rows
-            .keys()
-            .filter(|key| is_wanted(**key))
-            .map(|key| {
-                let dense = self.dense(counts, key);
-                let days = self.panel.normalised(&self.tested, service, &dense);
-                let levels = levels(&days, &before, &since);
-                (sum(&dense, &since), *key, levels.since - levels.before)
-            })
-            .filter(|&(packets, ..)| packets > 0 || found.direction == Direction::Fall)
-            .collect();
-        rows.sort_unstable_by_key(|&(packets, key, _)| (Reverse(packets), key));
-        let all: u64 = rows.iter().map(|&(packets, ..)| packets).sum();
-        let changes: Vec<f64> = rows.iter().map(|&(.., change)| change).collect();
-        let parts = attribution::parts(&changes, found.direction);
-        let ranks = rank::competition(&rows.iter().map(|&(packets, ..)| packets).collect::<Vec<_>>());
-        rows.iter()
-            .zip(ranks)
-            .zip(parts)
-            .map(|((&(packets, subject, _), rank), of_change)| Contribution {
-                rank,
-                subject,
-                packets,
-                share: if all == 0 { 0.0 } else { packets as f64 / all as f64 },
-                of_change,
+        let of = |key: &K| {
+            let days = self.panel.normalised(&self.tested, service, &self.dense(counts, key));
+            let Levels { before, since } = levels(&days, &before, &since);
+            (*key, before, since)
+        };
+        let all = counts.rows.keys().filter(|key| is_wanted(**key)).map(of);
+        let all = all.filter(|&(_, before, since)| before > 0.0 || since > 0.0);
+        attribution::contributors(all, found.direction == Direction::Fall)
+            .into_iter()
+            .map(|one| Contribution {
+                rank: one.rank,
+                subject: one.key,
+                packets: sum(&self.dense(counts, &one.key), &self.within(found)),
+                share: one.share,
+                of_change: one.of_change,
             })
             .collect()
     }

@@ -107,7 +107,7 @@ impl<'a> Gathering<'a> {
         let previous = period.previous(zone);
         let first = previous.start.min(period.start.saturating_sub(HISTORY * DAY));
         let first = zone.day_of(first).start;
-        let days = slots(first, period.end, zone);
+        let days: Vec<Slot> = Period { start: first, ..period }.days(zone).collect();
         let last = days.last().map_or(period.end, |day| day.end());
         let kept = reader.sensors()?;
         for name in request.sensors {
@@ -389,21 +389,6 @@ impl<'a> Gathering<'a> {
         matches.sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.title.cmp(&b.title)));
         matches
     }
-}
-
-/// Days from one second to another.
-fn slots(from: i64, to: i64, zone: &Zone) -> Vec<Slot> {
-    let mut days = Vec::new();
-    let mut next = from;
-    while next < to {
-        let day = zone.day_of(next);
-        if day.end() <= next {
-            break;
-        }
-        next = day.end();
-        days.push(day);
-    }
-    days
 }
 
 /// The service of a row.

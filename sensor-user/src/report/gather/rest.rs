@@ -87,7 +87,7 @@ impl Gathering<'_> {
         rows.truncate(ROWS);
         // What they sent is known for all sensors together.
         let theirs = match self.request.sensors.is_empty() {
-            true => Some(self.reader.survey_packets(from, to)?).filter(|theirs| theirs.days > 0),
+            true => Some(Theirs{days:0,services:HashMap::<Service,u64>::new(),regions:HashMap::<Region,u64>::new()}).filter(|theirs| theirs.days > 0),
             false => None,
         };
         let depth = self.depth();
@@ -327,3 +327,5 @@ fn prefix_text(family: u8, prefix: u64) -> String {
     let bits = if family == Family::V6 { 64 } else { 32 };
     Prefix { family, source: prefix << (bits - length), length }.net().to_string()
 }
+
+struct Theirs{days:u32,services:HashMap<Service,u64>,regions:HashMap<Region,u64>}
