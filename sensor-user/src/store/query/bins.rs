@@ -349,7 +349,7 @@ pub(super) fn binned(
         return Err(QueryError::Bin(hours));
     }
     let days = days(zone, bins.from, bins.to)?;
-    let _state = connection.unchecked_transaction()?;
+    let _state = super::one_state(connection)?;
     let near = spans::near(connection, bins.from, bins.to)?;
     let mut lengths = bins.hours.to_vec();
     lengths.sort_unstable();

@@ -298,7 +298,7 @@ pub(super) fn counts<K: Key>(
     daily: &Daily<'_>,
 ) -> Result<DailyCounts<K>, QueryError> {
     let starts = days(zone, daily.from, daily.to)?;
-    let _state = connection.unchecked_transaction()?;
+    let _state = super::one_state(connection)?;
     let near = spans::near(connection, daily.from, daily.to)?;
     let chosen = spans::choose(&near, daily.from, daily.to, Some(Step::Day), false, zone);
     let mut counts = DailyCounts {

@@ -110,7 +110,7 @@ pub(super) fn exposure(
     if from >= to {
         return Err(QueryError::Period);
     }
-    let _state = connection.unchecked_transaction()?;
+    let _state = super::one_state(connection)?;
     let near = spans::near(connection, from, to)?;
     let chosen = spans::choose(&near, from, to, Some(step), false, zone);
     let mut find =
