@@ -12,10 +12,16 @@
 //! | [`html`], [`chart`], [`markdown`], [`csv`], [`json`] | formats |
 
 pub mod advisories;
+pub mod compose;
+pub mod csv;
 pub mod frozen;
 pub mod gather;
 pub mod json;
+pub mod lang;
+pub mod markdown;
 pub mod model;
+pub mod names;
+pub mod notes;
 pub mod page;
 pub mod publish;
 #[cfg(test)]
