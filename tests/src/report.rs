@@ -409,10 +409,7 @@ mod tests {
                     <tr><td><span>1</span> <i>2</i></td><td></td></tr></tbody></table>";
         assert_eq!(html_tables(html), [vec![vec!["a & b"], vec!["1 2", ""]]]);
         assert_eq!(html_text(html), "a & b 1 2");
-        assert_eq!(
-            csv_rows("\u{feff}a,b\r\n\"x, \"\"y\"\"\",1\n"),
-            [vec!["a", "b"], vec!["x, \"y\"", "1"]]
-        );
+        assert_eq!(csv_rows("\u{feff}a,b\r\n\"x, \"\"y\"\"\",1\n"), [vec!["a", "b"], vec!["x, \"y\"", "1"]]);
     }
 
     #[test]
