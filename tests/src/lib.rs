@@ -18,7 +18,8 @@
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;
 //! - [`mmdb`]: country databases in the making;
-//! - [`stored`]: a store whose answers are known.
+//! - [`stored`]: a store whose answers are known;
+//! - [`report`]: reports, and stores to report on.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -39,6 +40,7 @@ pub mod mmdb;
 pub mod mounts;
 pub mod netns;
 pub mod random;
+pub mod report;
 pub mod rules;
 pub mod scratch;
 pub mod send;
