@@ -233,6 +233,7 @@ role-honeypot = honeypot
 ## The page
 
 page-title = Internet Threat Monitoring Report
+page-skip = Skip to the report
 page-contents = Contents
 page-analyst = Analyst’s comment
 page-summary = Summary
