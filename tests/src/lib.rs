@@ -42,6 +42,7 @@ pub mod random;
 pub mod rules;
 pub mod scratch;
 pub mod send;
+pub mod series;
 pub mod station;
 pub mod store;
 pub mod stored;
