@@ -44,6 +44,7 @@ pub mod report;
 pub mod rules;
 pub mod scratch;
 pub mod send;
+pub mod series;
 pub mod station;
 pub mod store;
 pub mod stored;
