@@ -18,6 +18,7 @@
 //! - [`scratch`]: a directory for the files of one test;
 //! - [`capture`]: captures in the making;
 //! - [`mmdb`]: country databases in the making;
+//! - [`chromium`]: a browser, to look at pages with;
 //! - [`stored`]: a store whose answers are known.
 //!
 //! A test that cannot run here says so with [`skip`].
@@ -32,6 +33,7 @@ pub mod agent;
 pub mod bpf;
 pub mod bpffs;
 pub mod capture;
+pub mod chromium;
 pub mod flood;
 pub mod frames;
 pub mod host;
