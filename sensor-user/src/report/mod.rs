@@ -3,10 +3,18 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`model`] | what a report says, in no language: the JSON document |
+//! | [`lang`], [`names`] | languages, their numbers and dates; names of regions and services |
+//! | [`compose`] | from the one to the other |
 //! | [`page`] | the same as headings, sentences, tables and charts of a language, in no format |
 //! | [`html`] | a page as HTML |
 
 mod chart;
+pub mod compose;
 pub mod html;
+pub mod lang;
 pub mod model;
+pub mod names;
 pub mod page;
+
+#[cfg(test)]
+pub(crate) mod sample;
