@@ -81,6 +81,7 @@ impl Writer<'_> {
                 chart_data: say!(m, "page-chart-data"),
                 date: say!(m, "page-date"),
                 not_observed: say!(m, "page-not-observed"),
+                skip: say!(m, "page-skip"),
             },
         }
     }
