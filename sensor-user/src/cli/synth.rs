@@ -247,7 +247,7 @@ impl<'a> Filling<'a> {
         })?;
         bar.finish_and_clear();
         let now = Timestamp::now().as_second();
-        agent::lock(&self.store).close_days(now - GRACE, &Limits::default())?;
+        agent::lock(&self.store).close_days(now - GRACE, &Limits::default(), &self.geo.tables())?;
         if self.known > 0 {
             log::warn!("{} of the recordings were in the store already, and were not added", self.known);
         }
@@ -357,7 +357,7 @@ fn fold(store: &SharedStore, geo: &Geo, finished: &Receiver<Finished>) -> Result
         // What else waits there is folded by whoever kept it, with the databases of that.
         agent::fold_only(store, geo, recorded.generation)?;
         // Not the last day: bursts may reach into the next one.
-        agent::lock(store).close_days(until - GRACE, &Limits::default())?;
+        agent::lock(store).close_days(until - GRACE, &Limits::default(), &geo.tables())?;
     }
     Ok(())
 }

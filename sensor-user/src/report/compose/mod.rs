@@ -74,7 +74,6 @@ impl Writer<'_> {
             ],
             footer: self.footer(),
             words: Words {
-                skip: say!(m, "page-skip"),
                 contents: say!(m, "page-contents"),
                 analyst: say!(m, "page-analyst"),
                 summary: say!(m, "page-summary"),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, hash::Hash, ops::Range};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::{
     Gathering, GatherError,
@@ -17,11 +17,11 @@ use crate::{
         newcomer,
         surge::{self, Direction, Found, Verdict},
     },
-    model::{Dimension, Filter, Literal, Prefix, Region, Service},
+    model::{Dimension, Filter, Literal, Region, Service},
     report::model::{
         Contribution, Finding, Levels, Newcomer, Ranking, Subject, Surge, Tested, What, Width,
     },
-    store::query::{DailyCounts, Key, Told},
+    store::query::{DailyCounts, Key, PrefixesOf, Told},
 };
 
 /// Regions whose services are tested one by one, beside the home region.
@@ -374,30 +374,19 @@ impl Gathering<'_> {
 
     /// How few prefixes make half of a rise; `None` where that cannot be told.
     fn prefixes(&self, subject: &Subject, found: &Found) -> Result<Option<u32>, GatherError> {
-        if found.direction == Direction::Fall || (subject.service.is_some() && subject.region.is_some()) {
+        if found.direction == Direction::Fall || !self.request.sensors.is_empty() {
             return Ok(None);
         }
-        let (before, since) = (self.baseline(found), self.within(found));
-        let days = |range: &Range<usize>| {
-            range.clone().filter(|&day| self.panel.counts(&self.tested, day)).count().max(1) as f64
-        };
-        let (days_before, days_since) = (days(&before), days(&since));
-        let mut packets: HashMap<Prefix, [u64; 2]> = HashMap::new();
-        for (place, range) in [&before, &since].into_iter().enumerate() {
-            match *subject {
-                Subject { service: Some(_), .. } => {
-                    for row in self.ask(range, &[Dimension::Prefix], filter(*subject), &self.tested, true)?.rows {
-                        if let Some(prefix) = row.row.prefix {
-                            packets.entry(prefix).or_default()[place] += row.packets;
-                        }
-                    }
-                }
-                Subject { region: Some(_), .. } | Subject { .. } => return Ok(None),
-            }
-        }
-        let changes: Vec<f64> = packets
-            .values()
-            .map(|&[before, since]| since as f64 / days_since - before as f64 / days_before)
+        let of = PrefixesOf { service: subject.service, region: subject.region };
+        let (before, since) = (self.bounds(&self.baseline(found)), self.bounds(&self.within(found)));
+        let changes = self.reader.prefix_changes(of, before, since)?;
+        let (days_before, days_since) = (changes.days_before.max(1), changes.days_since.max(1));
+        let changes: Vec<f64> = changes
+            .prefixes
+            .iter()
+            .map(|change| {
+                change.since as f64 / f64::from(days_since) - change.before as f64 / f64::from(days_before)
+            })
             .collect();
         // Prefixes beyond the lists make more of them necessary, never fewer.
         let whole = (found.since - found.before).max(0.0);

@@ -1,6 +1,10 @@
 //! Tools, survey scanners, backscatter.
 
-use std::{cmp::Reverse, collections::BTreeMap, hash::Hash};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    hash::{BuildHasher, Hash},
+};
 
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
@@ -87,7 +91,7 @@ impl Gathering<'_> {
         rows.truncate(ROWS);
         // What they sent is known for all sensors together.
         let theirs = match self.request.sensors.is_empty() {
-            true => Some(Theirs{days:0,services:HashMap::<Service,u64>::new(),regions:HashMap::<Region,u64>::new()}).filter(|theirs| theirs.days > 0),
+            true => Some(self.reader.survey_packets(from, to)?).filter(|theirs| theirs.days > 0),
             false => None,
         };
         let depth = self.depth();
@@ -290,9 +294,9 @@ fn tools_of<S: Copy + Eq + Hash>(
 }
 
 /// The first of a ranking without some packets.
-fn without<S: Copy + Ord + Hash>(
+fn without<S: Copy + Ord + Hash, H: BuildHasher>(
     all: &HashMap<S, u64>,
-    theirs: &HashMap<S, u64>,
+    theirs: &HashMap<S, u64, H>,
     depth: usize,
 ) -> Vec<WithoutRow<S>> {
     let order = |mut values: Vec<(u64, S)>| {
@@ -327,5 +331,3 @@ fn prefix_text(family: u8, prefix: u64) -> String {
     let bits = if family == Family::V6 { 64 } else { 32 };
     Prefix { family, source: prefix << (bits - length), length }.net().to_string()
 }
-
-struct Theirs{days:u32,services:HashMap<Service,u64>,regions:HashMap<Region,u64>}

@@ -233,7 +233,6 @@ role-honeypot = honeypot
 ## The page
 
 page-title = Internet Threat Monitoring Report
-page-skip = Skip to the report
 page-contents = Contents
 page-analyst = Analyst’s comment
 page-summary = Summary

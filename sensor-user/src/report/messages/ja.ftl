@@ -67,7 +67,6 @@ role-honeypot = ハニーポット
 ## The page
 
 page-title = インターネット定点観測レポート
-page-skip = 本文へ
 page-contents = 目次
 page-analyst = 分析担当者による補足
 page-summary = 概況

@@ -120,7 +120,7 @@ pub(super) fn survey_packets(
     from: i64,
     to: i64,
 ) -> Result<SurveyPackets, QueryError> {
-    let _state = connection.unchecked_transaction()?;
+    let _state = super::one_state(connection)?;
     let days = days(connection, (from, to), 2)?;
     let mut sums = SurveyPackets { days: days.len() as u32, ..SurveyPackets::default() };
     let mut ports =
@@ -181,7 +181,7 @@ pub(super) fn prefix_changes(
     before: (i64, i64),
     since: (i64, i64),
 ) -> Result<PrefixChanges, QueryError> {
-    let _state = connection.unchecked_transaction()?;
+    let _state = super::one_state(connection)?;
     let version = if of.service.is_some() && of.region.is_none() { 1 } else { 2 };
     let stretches = [days(connection, before, version)?, days(connection, since, version)?];
     let (text, parameters) = sql(of);
