@@ -80,8 +80,7 @@ fn needed(least: u32) -> f64 {
 /// Packets a second of an attack with random forged sources whose answers make `packets` at `addresses` within so
 /// many seconds on average; `None` if there are no addresses or no seconds.
 pub fn detectable_attack(addresses: u64, packets: u64, seconds: u64) -> Option<f64> {
-    (addresses > 0 && seconds > 0)
-        .then(|| packets as f64 / seconds as f64 * INTERNET / addresses as f64)
+    (addresses > 0 && seconds > 0).then(|| packets as f64 / seconds as f64 * INTERNET / addresses as f64)
 }
 
 #[cfg(test)]

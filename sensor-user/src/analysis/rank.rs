@@ -55,7 +55,8 @@ pub fn competition(counts: &[u64]) -> Vec<u32> {
 /// days on which both are known. A single day says nothing of how days vary; it is taken for two Poisson counts.
 /// Without any day nothing tells them apart.
 pub fn close(days_a: &[Option<f64>], days_b: &[Option<f64>]) -> bool {
-    let pairs: Vec<(f64, f64)> = days_a.iter().zip(days_b).filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
+    let pairs: Vec<(f64, f64)> =
+        days_a.iter().zip(days_b).filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
     let days = pairs.len() as f64;
     let mean = pairs.iter().map(|(a, b)| a - b).sum::<f64>() / days;
     let error = match pairs.as_slice() {
