@@ -19,7 +19,7 @@ const DESIGNED: [(f64, f64); 3] = [(50.0, 1.0), (50.0, 3.0), (200.0, 10.0)];
 const FACTORS: [f64; 3] = [2.0, 3.0, 0.5];
 
 pub fn run(options: &Options) -> Result<Section> {
-    let (quiet, steps, quarters) = if options.quick { (200, 50, 1) } else { (20_000, 2_000, 100) };
+    let (quiet, steps, quarters) = if options.quick { (200, 50, 1) } else { (10_000, 1_000, 50) };
     let parameters = Parameters::default();
     let mut section = Section {
         title: "Surges",
