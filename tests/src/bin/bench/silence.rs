@@ -28,7 +28,7 @@ const SOON: usize = 2;
 const LATER: usize = 6;
 
 pub fn run(options: &Options) -> Result<Section> {
-    let (quiet, falls) = if options.quick { (100, 20) } else { (5_000, 500) };
+    let (quiet, falls) = if options.quick { (100, 20) } else { (2_000, 200) };
     let mut section = Section {
         title: "Silences",
         about: format!(
