@@ -4,6 +4,7 @@
 //! - [`rules`]: the accounting rules as a table of frames and what must become of them;
 //! - [`host`]: the classifier on the host, as a reference;
 //! - [`random`]: pseudo-random numbers that are the same in every run;
+//! - [`series`]: made-up counts a day;
 //! - [`mounts`]: file systems of a test's own;
 //! - [`netns`]: network namespaces with veth pairs, gone when they are dropped;
 //! - [`send`]: frames out of, and into, packet sockets;

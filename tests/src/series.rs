@@ -36,12 +36,21 @@ impl Series {
 
     fn day(&self, day: usize, random: &mut Random) -> Result<f64> {
         let factor = self.step.filter(|&(from, _)| day >= from).map_or(1.0, |(_, factor)| factor);
-        let mut mean = self.level * factor * (1.0 + self.rhythm * (TAU * day as f64 / 7.0).cos());
-        if self.phi > 1.0 && mean > 0.0 {
-            mean = Gamma::new(mean / (self.phi - 1.0), self.phi - 1.0)?.sample(random);
-        }
-        Ok(if mean > 0.0 { Poisson::new(mean)?.sample(random) } else { 0.0 })
+        let mean = self.level * factor * (1.0 + self.rhythm * (TAU * day as f64 / 7.0).cos());
+        count(mean, self.phi, random)
     }
+}
+
+/// A count of this mean, whose variance is `phi` times it: Poisson, or negative-binomial.
+///
+/// # Errors
+///
+/// If no such distribution exists.
+pub fn count(mut mean: f64, phi: f64, random: &mut Random) -> Result<f64> {
+    if phi > 1.0 && mean > 0.0 {
+        mean = Gamma::new(mean / (phi - 1.0), phi - 1.0)?.sample(random);
+    }
+    Ok(if mean > 0.0 { Poisson::new(mean)?.sample(random) } else { 0.0 })
 }
 
 /// The series of a quarter in which nothing happens: 1,000 ports and 200 regions with levels by Zipf's law from

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, which wires rooms together and knows no rule of its
 //! own.
 
+pub mod advisories;
 mod config;
 mod counting;
 pub mod demo;
@@ -44,6 +45,8 @@ enum Command {
     Report(Box<report::ReportArgs>),
     /// Write the rows of a store to files
     Export(export::ExportArgs),
+    /// Check files of advisories that reports are to name
+    Advisories(advisories::AdvisoriesArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
     /// Say what counts in the kernel, and how far the store is
@@ -83,6 +86,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Synth(args) => synth::run(args).await,
             Command::Query(args) => query::run(args).await,
             Command::Export(args) => export::run(args).await,
+            Command::Advisories(args) => advisories::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Detach(args) => detach::run(args).await,

@@ -224,7 +224,7 @@ fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
-    let is_even = values.len() % 2 == 0;
+    let is_even = values.len().is_multiple_of(2);
     let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     if is_even {
         f64::midpoint(below.iter().copied().fold(f64::NEG_INFINITY, f64::max), upper)

@@ -87,8 +87,12 @@ impl Default for Parameters {
 impl Parameters {
     /// The lengths of bins that can be used, the longest first: they divide a week.
     fn lengths(&self) -> Vec<u32> {
-        let mut lengths: Vec<u32> =
-            self.bins.iter().copied().filter(|&hours| hours > 0 && band::WEEK_HOURS % hours == 0).collect();
+        let mut lengths: Vec<u32> = self
+            .bins
+            .iter()
+            .copied()
+            .filter(|&hours| hours > 0 && band::WEEK_HOURS.is_multiple_of(hours))
+            .collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         lengths.dedup();
         lengths

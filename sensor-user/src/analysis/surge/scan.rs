@@ -19,9 +19,9 @@ pub fn find(days: &[Option<f64>], from: usize, parameters: &Parameters) -> Verdi
         .collect();
     let mut scan = Scan::new(&days, parameters);
     let mut testable = false;
-    for position in 0..days.len() {
+    for (position, &(day, _)) in days.iter().enumerate() {
         let tested = scan.day(position);
-        testable |= tested && days[position].0 >= from;
+        testable |= tested && day >= from;
     }
     scan.close();
     if testable { Verdict::Tested(scan.found(from)) } else { Verdict::NotTestable }

@@ -68,16 +68,13 @@ impl<'a> Baseline<'a> {
         )
     }
 
-    /// What these days would have if each were like the same weekdays of the baseline.
+    /// What these days would have if each were like the same weekdays of the baseline, by their medians.
     fn same_weekdays(&self, days: &[Day]) -> f64 {
         days.iter()
             .map(|&(day, _)| {
-                let (sum, count) = self
-                    .days
-                    .iter()
-                    .filter(|&&(other, _)| other % WEEK == day % WEEK)
-                    .fold((0.0, 0), |(sum, count), &(_, value)| (sum + value, count + 1));
-                if count == 0 { self.level } else { sum / f64::from(count) }
+                let same: Vec<Day> =
+                    self.days.iter().copied().filter(|&(other, _)| other % WEEK == day % WEEK).collect();
+                if same.is_empty() { self.level } else { trimmed_mean(&same, same.len()) }
             })
             .sum()
     }
@@ -136,7 +133,8 @@ pub(super) fn total(days: &[Day]) -> f64 {
     days.iter().map(|&(_, count)| count).sum()
 }
 
-/// The mean of these days without so many of the highest and of the lowest; of few days fewer are left out.
+/// The mean of these days without so many of the highest and of the lowest; of few days fewer are left out, which
+/// leaves their median.
 fn trimmed_mean(days: &[Day], trimmed: usize) -> f64 {
     let mut counts: Vec<f64> = days.iter().map(|&(_, count)| count).collect();
     counts.sort_by(f64::total_cmp);

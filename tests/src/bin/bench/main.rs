@@ -14,6 +14,7 @@ mod object;
 mod packets;
 mod pipeline;
 mod report;
+mod silence;
 mod size;
 mod store;
 
@@ -41,6 +42,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("fold", fold::run),
     ("size", size::run),
     ("detection", detection::run),
+    ("silence", silence::run),
 ];
 
 fn main() -> Result<()> {
