@@ -128,7 +128,14 @@ fn show(plan: &Plan, to: &mut impl Write) -> io::Result<()> {
     let expected = plan.expected(first.date, last.date);
     let Expected { scans, noise, backscatter, .. } = expected;
     let whole = |packets: f64| grouped(packets.round() as u64);
-    writeln!(to, "{} to {}, {} days of {}", first.date, last.date, plan.days.len(), plan.scenario.zone.name())?;
+    writeln!(
+        to,
+        "{} to {}, {} days of {}",
+        first.date,
+        last.date,
+        plan.days.len(),
+        plan.scenario.zone.name()
+    )?;
     writeln!(
         to,
         "about {} frames: {} of scans, {} of backscatter, {} of others\n",
@@ -174,7 +181,8 @@ fn write(mut timeline: Timeline, path: &Path) -> Result<ExitCode> {
     let to: Box<dyn Write> = if path == Path::new("-") {
         Box::new(io::stdout().lock())
     } else {
-        let file = File::create(path).with_context(|| format!("cannot make the capture {}", path.display()))?;
+        let file =
+            File::create(path).with_context(|| format!("cannot make the capture {}", path.display()))?;
         Box::new(file)
     };
     let what = || format!("cannot write the capture {}", path.display());
@@ -260,7 +268,12 @@ impl<'a> Filling<'a> {
     }
 
     /// All days, those with the same sensors through the same program.
-    fn days(&mut self, timeline: &mut Timeline, finished: &SyncSender<Finished>, bar: &ProgressBar) -> Result<()> {
+    fn days(
+        &mut self,
+        timeline: &mut Timeline,
+        finished: &SyncSender<Finished>,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         while let Some(watch) = timeline.upcoming().map(|day| day.watch) {
             let sensors = timeline.plan().watches.get(watch).and_then(|watch| watch.sensors.clone());
             let Some(sensors) = sensors else {

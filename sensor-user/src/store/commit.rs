@@ -235,7 +235,9 @@ impl Store {
     /// for those of a generation that is not complete, which can be given up.
     pub fn commit_together(&mut self, epochs: &[Epoch]) -> Result<(), StoreError> {
         let path = self.path.clone();
-        self.write("keep epochs", |connection| epochs.iter().try_for_each(|epoch| epoch.keep(connection, &path)))?;
+        self.write("keep epochs", |connection| {
+            epochs.iter().try_for_each(|epoch| epoch.keep(connection, &path))
+        })?;
         for epoch in epochs {
             self.know(epoch.generation, epoch.number);
         }

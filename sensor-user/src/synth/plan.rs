@@ -25,7 +25,9 @@ const MOST_A_DAY: f64 = 10e6;
 /// Why there is nothing that could be made of a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    #[error("traffic is made for watched prefixes, and there are none: name `sensors` in the scenario, or use --sensor")]
+    #[error(
+        "traffic is made for watched prefixes, and there are none: name `sensors` in the scenario, or use --sensor"
+    )]
     NothingWatched,
     #[error("the scenario has no packets: write at least one [[service]]")]
     Nothing,
@@ -163,7 +165,11 @@ impl Curve {
 
 impl Rise {
     fn at(self, date: Date) -> f64 {
-        if (self.from..=self.to).contains(&date) { ramp(days_between(self.from, date), self.over) } else { 0.0 }
+        if (self.from..=self.to).contains(&date) {
+            ramp(days_between(self.from, date), self.over)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -222,11 +228,15 @@ impl Plan {
         let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
         loop {
             let slot = scenario.zone.day_of(scenario.stretch(Moment::Day(date), Moment::Day(date)).start);
-            let active = scenario.watched().enumerate().filter(|(_, (_, from, to, _))| (*from..=*to).contains(&date));
-            let active: Vec<_> = active.map(|(at, (sensor, _, _, activity))| (at, sensor, activity)).collect();
+            let active =
+                scenario.watched().enumerate().filter(|(_, (_, from, to, _))| (*from..=*to).contains(&date));
+            let active: Vec<_> =
+                active.map(|(at, (sensor, _, _, activity))| (at, sensor, activity)).collect();
             let key = active.iter().map(|(at, ..)| *at).collect();
             let watch = *known.entry(key).or_insert_with(|| {
-                self.watches.push(WatchSet::of(&active.iter().map(|(_, sensor, a)| (*sensor, *a)).collect::<Vec<_>>()));
+                self.watches.push(WatchSet::of(
+                    &active.iter().map(|(_, sensor, a)| (*sensor, *a)).collect::<Vec<_>>(),
+                ));
                 self.watches.len() - 1
             });
             // Days that the clock skipped are none.
@@ -246,7 +256,8 @@ impl Plan {
         let crowds = scenario.crowds.values().map(|crowd| &crowd.get_ref().regions);
         let surges = scenario.surges.iter().map(|entry| &entry.get_ref().regions);
         let victims = scenario.backscatter.iter().map(|entry| &entry.get_ref().regions);
-        let mixes = [&scenario.regions].into_iter().chain(services).chain(crowds).chain(surges).chain(victims);
+        let mixes =
+            [&scenario.regions].into_iter().chain(services).chain(crowds).chain(surges).chain(victims);
         let of_surges = scenario.surges.iter().filter_map(|entry| entry.get_ref().region);
         let of_surveys = scenario.surveys.iter().map(|entry| entry.get_ref().region);
         let codes = mixes.flat_map(|mix| mix.0.keys().copied()).chain(of_surges).chain(of_surveys);
@@ -257,7 +268,8 @@ impl Plan {
             .iter()
             .map(|region| {
                 let entries = scenario.levels.iter().filter(|entry| entry.get_ref().code.0 == *region);
-                let mut levels: Vec<Level> = entries.flat_map(|entry| entry.get_ref().levels.clone()).collect();
+                let mut levels: Vec<Level> =
+                    entries.flat_map(|entry| entry.get_ref().levels.clone()).collect();
                 levels.sort_by_key(|level| level.from);
                 Curve(levels)
             })
@@ -328,7 +340,9 @@ impl Plan {
     pub fn expected(&self, from: Date, to: Date) -> Expected {
         let mut sum = Expected::default();
         for (number, day) in self.days.iter().enumerate() {
-            if !(from..=to).contains(&day.date) || self.watches.get(day.watch).is_none_or(|w| w.sensors.is_none()) {
+            if !(from..=to).contains(&day.date)
+                || self.watches.get(day.watch).is_none_or(|w| w.sensors.is_none())
+            {
                 continue;
             }
             let seen = self.seen(day.slot);
@@ -370,9 +384,8 @@ impl Plan {
     fn heard(&self, region: Region, day: Slot) -> f64 {
         let silences = self.scenario.silences.iter().map(|entry| entry.get_ref());
         let silences = silences.filter(|silence| silence.region.0 == region);
-        let lost = silences.map(|silence| {
-            overlap(&self.scenario.stretch(silence.from, silence.to), day) * silence.depth.0
-        });
+        let lost = silences
+            .map(|silence| overlap(&self.scenario.stretch(silence.from, silence.to), day) * silence.depth.0);
         (1.0 - lost.sum::<f64>()).max(0.0)
     }
 }
@@ -497,7 +510,9 @@ impl<'a> Streams<'a> {
         let target = surge.service.unwrap_or(Target::AnyTcp);
         let is_usual = |cell: &Cell| {
             let stream = self.plan.streams.get(cell.stream);
-            let Some(Stream { make: Make::Scan(of, _), volume: Volume::Own(..), .. }) = stream else { return false };
+            let Some(Stream { make: Make::Scan(of, _), volume: Volume::Own(..), .. }) = stream else {
+                return false;
+            };
             let region = cell.region.and_then(|region| self.plan.regions.get(region));
             surge.service.is_none_or(|service| service == *of)
                 && surge.region.is_none_or(|code| Some(&code.0) == region)
@@ -511,7 +526,10 @@ impl<'a> Streams<'a> {
                 let usual = scenario.services.iter().find(|entry| entry.get_ref().port == target);
                 let crowd = usual.and_then(|entry| entry.get_ref().crowd.as_ref());
                 let crowd = crowd.and_then(|crowd| scenario.crowds.get(crowd.get_ref()));
-                let mixes = [usual.map(|entry| &entry.get_ref().regions), crowd.map(|crowd| &crowd.get_ref().regions)];
+                let mixes = [
+                    usual.map(|entry| &entry.get_ref().regions),
+                    crowd.map(|crowd| &crowd.get_ref().regions),
+                ];
                 let mix = mixes.into_iter().flatten().find(|mix| !mix.0.is_empty());
                 mix.unwrap_or(&scenario.regions).clone()
             }
@@ -541,7 +559,8 @@ impl<'a> Streams<'a> {
             .map(|(code, weight)| (self.plan.regions.binary_search(&code.0).ok(), weight.0 / sum))
             .collect();
         // The same everywhere, or nowhere: then it has no region to be drawn by.
-        let has_source = !matches!(make, Make::Noise(Shape::Arp | Shape::NonIp | Shape::Malformed | Shape::Local));
+        let has_source =
+            !matches!(make, Make::Noise(Shape::Arp | Shape::NonIp | Shape::Malformed | Shape::Local));
         if parts.is_empty() || !has_source {
             parts = vec![(None, 1.0)];
         }

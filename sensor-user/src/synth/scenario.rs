@@ -152,7 +152,8 @@ pub enum Moment {
 fn moment<E: de::Error>(written: Datetime) -> Result<Moment, E> {
     let no_offset = "times are of the scenario's zone: write them without an offset";
     let Datetime { date: Some(date), time, offset: None } = written else {
-        let reason = if written.offset.is_some() { no_offset } else { "a date is wanted, such as 2019-10-04" };
+        let reason =
+            if written.offset.is_some() { no_offset } else { "a date is wanted, such as 2019-10-04" };
         return Err(E::custom(reason));
     };
     let beyond = |error| E::custom(format_args!("there is no such time: {error}"));
@@ -479,7 +480,9 @@ impl Scenario {
         let mut text = String::new();
         match from.take(LONGEST_FILE + 1).read_to_string(&mut text) {
             Err(source) => Err(ScenarioError::Read { file: file.to_owned(), source }),
-            Ok(length) if length as u64 > LONGEST_FILE => Err(ScenarioError::TooLong { file: file.to_owned() }),
+            Ok(length) if length as u64 > LONGEST_FILE => {
+                Err(ScenarioError::TooLong { file: file.to_owned() })
+            }
             Ok(_) => Self::parse(file, &text),
         }
     }
@@ -562,8 +565,7 @@ impl Scenario {
                 return flaw(entry.span(), "an attack is on a service, such as 80/tcp");
             }
             if attack.answers.values().all(|weight| weight.0 == 0.0) {
-                let reason =
-                    "no answers come: write `answers = { synack = 2, rst = 1 }`; there are also udp_reply, \
+                let reason = "no answers come: write `answers = { synack = 2, rst = 1 }`; there are also udp_reply, \
                      echo_reply and icmp_error";
                 return flaw(entry.span(), reason);
             }
@@ -655,7 +657,10 @@ impl Scenario {
                 return flaw(entry.span(), "the surge's `to` is before its `from`");
             }
             if surge.service.is_none() && surge.region.is_none() {
-                return flaw(entry.span(), "a surge is of a `service`, of a `region`, or of a service from a region");
+                return flaw(
+                    entry.span(),
+                    "a surge is of a `service`, of a `region`, or of a service from a region",
+                );
             }
             match (surge.factor, surge.packets) {
                 (Some(factor), None) if factor.0 >= 1.0 => {}

@@ -204,7 +204,9 @@ impl Timeline {
                 let factor = overdispersed(expected, stream.overdispersion, random);
                 for (cell, rate) in stream.cells.clone().zip(cells) {
                     let packets = poisson(rate * factor, random);
-                    events.extend((0..packets).map(|_| Event { at_ns: random.below(day_ns), what: cell as u32 }));
+                    events.extend(
+                        (0..packets).map(|_| Event { at_ns: random.below(day_ns), what: cell as u32 }),
+                    );
                 }
             }
         }
@@ -229,7 +231,8 @@ impl Timeline {
                 let mut owed = self.random.fraction();
                 for minute in begin..begin + i64::from(length).min(in_day) {
                     let start = minute * MINUTE;
-                    let packets = if is_exact { whole(rate, &mut owed) } else { poisson(rate, &mut self.random) };
+                    let packets =
+                        if is_exact { whole(rate, &mut owed) } else { poisson(rate, &mut self.random) };
                     if packets == 0 || start < day.slot.start || start + MINUTE > day.slot.end() {
                         continue;
                     }
