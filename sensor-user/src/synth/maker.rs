@@ -184,8 +184,7 @@ impl Maker {
     }
 
     /// Somebody new who is attacked, as an entry of the scenario says.
-    pub fn victim(&mut self, attack: usize) -> Option<Victim> {
-        let family = self.family();
+    pub fn victim(&mut self, attack: usize, family: Family) -> Option<Victim> {
         let attacks = self.attacks.get(attack)?;
         let region = attacks.regions.draw(&mut self.random).and_then(|(&region, _)| region);
         let port = attacks.ports.draw(&mut self.random).map_or(80, |(&port, _)| port);
@@ -213,7 +212,8 @@ impl Maker {
         Made { shape, region }
     }
 
-    fn family(&mut self) -> Family {
+    /// The family of the next packet.
+    pub fn family(&mut self) -> Family {
         match [self.destinations[0].sum(), self.destinations[1].sum()] {
             [_, 0] => Family::V4,
             [0, _] => Family::V6,

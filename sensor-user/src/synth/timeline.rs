@@ -226,7 +226,8 @@ impl Timeline {
         {
             let attacks = if is_exact { whole(attacks, owed) } else { poisson(attacks, &mut self.random) };
             for _ in 0..attacks {
-                let Some(victim) = self.maker.victim(number) else { continue };
+                let family = self.maker.family();
+                let Some(victim) = self.maker.victim(number, family) else { continue };
                 let begin = first + self.random.below((in_day - i64::from(length)).max(0) as u64 + 1) as i64;
                 let mut owed = self.random.fraction();
                 for minute in begin..begin + i64::from(length).min(in_day) {
