@@ -260,6 +260,14 @@ impl Store {
         })
     }
 
+    /// Whether it keeps what arrived on a wire.
+    pub fn is_live(&self) -> Result<bool, StoreError> {
+        self.read("look for what is live", |connection| {
+            let find = "SELECT EXISTS (SELECT 1 FROM generation WHERE origin = 'live')";
+            Ok(connection.prepare_cached(find)?.query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// Frames of all epochs that were ever kept, but for replays that are still being read.
     pub fn frames(&self) -> Result<u64, StoreError> {
         self.read("add up what is kept", |connection| {

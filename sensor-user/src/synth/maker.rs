@@ -489,7 +489,8 @@ impl Maker {
         });
     }
 
-    fn arp(&mut self, frame: &mut Vec<u8>) {
+    /// An ARP request for a watched address.
+    pub fn arp(&mut self, frame: &mut Vec<u8>) {
         let addresses = [self.destination(Family::V4), self.destination(Family::V4)];
         if let [IpAddr::V4(from), IpAddr::V4(to)] = addresses {
             frame::other(frame, 0x0806, &frame::arp_request(from, to));

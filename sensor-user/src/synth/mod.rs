@@ -128,8 +128,11 @@ impl Traffic {
             Some(What::Attack(entry)) => self.attacked(entry, frame),
             None => None,
         };
-        // A plan has packets, and each of them can be made.
-        made.unwrap_or(Made { shape: Shape::Arp, region: None })
+        // On a first day without packets.
+        made.unwrap_or_else(|| {
+            self.maker.arp(frame);
+            Made { shape: Shape::Arp, region: None }
+        })
     }
 
     /// The first victims are hit the hardest.

@@ -204,7 +204,8 @@ impl Plan {
             return Err(PlanError::NothingWatched);
         }
         plan.add_regions();
-        Streams::new(&mut plan).add_all();
+        let scenario = plan.scenario.clone();
+        Streams::new(&mut plan, &scenario).add_all();
         if plan.cells.len() > MOST_CELLS {
             return Err(PlanError::TooManyCells(plan.cells.len()));
         }
@@ -433,44 +434,51 @@ impl Noise {
 /// Puts streams into a plan.
 struct Streams<'a> {
     plan: &'a mut Plan,
-    scenario: Scenario,
-    /// Pools by crowd and region.
-    pools: HashMap<(String, Option<usize>), usize>,
+    scenario: &'a Scenario,
+    /// Pools by their sources and region.
+    pools: HashMap<(Whose<'a>, Option<usize>), usize>,
     salt: u64,
+}
+
+/// Whose sources they are: a crowd's by its name, or those of a survey or surge by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose<'a> {
+    Crowd(&'a str),
+    Survey(usize),
+    Surge(usize),
 }
 
 /// Sources that are alike.
 #[derive(Clone, Copy)]
 struct Habits<'a> {
-    name: &'a str,
+    whose: Whose<'a>,
     each: Amount,
     stay: Amount,
     prefixes: u16,
 }
 
 impl<'a> Streams<'a> {
-    fn new(plan: &'a mut Plan) -> Self {
-        let scenario = plan.scenario.clone();
+    fn new(plan: &'a mut Plan, scenario: &'a Scenario) -> Self {
         Self { salt: mixed(scenario.seed), plan, scenario, pools: HashMap::new() }
     }
 
     fn add_all(mut self) {
-        let scenario = self.scenario.clone();
+        let scenario = self.scenario;
         for entry in &scenario.services {
             self.service(entry.get_ref());
         }
         for (number, entry) in scenario.surveys.iter().enumerate() {
             let survey = entry.get_ref();
             let make = Make::Survey(survey.ports, mixed(self.salt ^ number as u64), survey.tools);
-            let name = format!("survey {number}");
             // One machine that is always there.
-            let habits = Habits { name: &name, each: Amount(1e6), stay: Amount(1e6), prefixes: 1 };
+            let habits =
+                Habits { whose: Whose::Survey(number), each: Amount(1e6), stay: Amount(1e6), prefixes: 1 };
             let mix = Mix([(survey.region, Amount(1.0))].into());
             let volume = Volume::Own(survey.packets.0, Curve::default());
             self.add(make, volume, scenario.overdispersion, &mix, habits);
         }
         for (number, entry) in scenario.surges.iter().enumerate() {
-            self.surge(&format!("surge {number}"), entry.get_ref());
+            self.surge(number, entry.get_ref());
         }
         for (shape, of_1000) in scenario.noise.shapes() {
             if of_1000.0 > 0.0 {
@@ -481,18 +489,18 @@ impl<'a> Streams<'a> {
         }
     }
 
-    fn habits<'n>(&self, name: &'n str) -> Habits<'n> {
+    fn habits(&self, name: &'a str) -> Habits<'a> {
         let crowd: Option<&Crowd> = self.scenario.crowds.get(name).map(|crowd| crowd.get_ref());
         Habits {
-            name,
+            whose: Whose::Crowd(name),
             each: crowd.and_then(|crowd| crowd.each).unwrap_or(self.scenario.each),
             stay: crowd.and_then(|crowd| crowd.stay).unwrap_or(self.scenario.stay),
             prefixes: crowd.and_then(|crowd| crowd.prefixes).unwrap_or(0),
         }
     }
 
-    fn service(&mut self, service: &ServiceEntry) {
-        let scenario = self.scenario.clone();
+    fn service(&mut self, service: &'a ServiceEntry) {
+        let scenario = self.scenario;
         let name = service.crowd.as_ref().map_or("", |crowd| crowd.get_ref().as_str());
         let of_crowd = scenario.crowds.get(name).map(|crowd| &crowd.get_ref().regions);
         let mixes = [Some(&service.regions), of_crowd, Some(&scenario.regions)];
@@ -505,8 +513,8 @@ impl<'a> Streams<'a> {
         self.add(Make::Scan(service.port, service.tools), volume, overdispersion, mix, habits);
     }
 
-    fn surge(&mut self, name: &str, surge: &Surge) {
-        let scenario = self.scenario.clone();
+    fn surge(&mut self, number: usize, surge: &Surge) {
+        let scenario = self.scenario;
         let target = surge.service.unwrap_or(Target::AnyTcp);
         let is_usual = |cell: &Cell| {
             let stream = self.plan.streams.get(cell.stream);
@@ -540,7 +548,7 @@ impl<'a> Streams<'a> {
             (None, packets) => Volume::More(packets.unwrap_or_default().0, rise),
         };
         let habits = Habits {
-            name,
+            whose: Whose::Surge(number),
             each: surge.each.unwrap_or(scenario.each),
             stay: surge.stay.unwrap_or(scenario.stay),
             prefixes: surge.prefixes.unwrap_or(0),
@@ -548,7 +556,7 @@ impl<'a> Streams<'a> {
         self.add(Make::Scan(target, surge.tools), volume, scenario.overdispersion, &mix, habits);
     }
 
-    fn add(&mut self, make: Make, volume: Volume, overdispersion: Amount, mix: &Mix, habits: Habits<'_>) {
+    fn add(&mut self, make: Make, volume: Volume, overdispersion: Amount, mix: &Mix, habits: Habits<'a>) {
         let stream = self.plan.streams.len();
         let start = self.plan.cells.len();
         let sum: f64 = mix.0.values().map(|weight| weight.0).sum();
@@ -572,10 +580,10 @@ impl<'a> Streams<'a> {
         self.plan.streams.push(Stream { make, volume, overdispersion: overdispersion.0, cells });
     }
 
-    fn pool(&mut self, habits: Habits<'_>, region: Option<usize>) -> usize {
+    fn pool(&mut self, habits: Habits<'a>, region: Option<usize>) -> usize {
         let pools = &mut self.plan.pools;
         let salt = self.salt;
-        *self.pools.entry((habits.name.to_owned(), region)).or_insert_with(|| {
+        *self.pools.entry((habits.whose, region)).or_insert_with(|| {
             pools.push(Pool {
                 region,
                 each: habits.each.0,
