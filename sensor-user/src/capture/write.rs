@@ -30,7 +30,8 @@ impl<W: Write> Writer<W> {
     ///
     /// Those of the writer, and a time or a frame that pcap has no room for.
     pub fn frame(&mut self, time_ns: i64, bytes: &[u8]) -> io::Result<()> {
-        let no_room = |_| io::Error::new(io::ErrorKind::InvalidInput, format!("no room in pcap for time {time_ns} ns"));
+        let no_room =
+            |_| io::Error::new(io::ErrorKind::InvalidInput, format!("no room in pcap for time {time_ns} ns"));
         let seconds = u32::try_from(time_ns.div_euclid(1_000_000_000)).map_err(no_room)?;
         let nanoseconds = time_ns.rem_euclid(1_000_000_000) as u32;
         let length = u32::try_from(bytes.len()).map_err(no_room)?;
@@ -59,14 +60,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut writer = Writer::new(Vec::new()).unwrap();
-        let frames = [(0, vec![1; 60]), (1_570_114_800_123_456_789, vec![2; 15]), (4_294_967_295_999_999_999, vec![])];
+        let frames =
+            [(0, vec![1; 60]), (1_570_114_800_123_456_789, vec![2; 15]), (4_294_967_295_999_999_999, vec![])];
         for (time, frame) in &frames {
             writer.frame(*time, frame).unwrap();
         }
         assert!(writer.frame(-1, &[]).is_err());
         assert!(writer.frame(4_294_967_296_000_000_000, &[]).is_err());
         let file = writer.finish().unwrap();
-        let mut capture = Capture::from_reader("test", std::io::Cursor::new(file)).unwrap();
+        let mut capture = Capture::from_reader("test", io::Cursor::new(file)).unwrap();
         for (time, expected) in &frames {
             let frame = capture.next_frame().unwrap().unwrap();
             assert_eq!((frame.time_ns, frame.bytes), (*time, &expected[..]));

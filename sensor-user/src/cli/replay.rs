@@ -276,7 +276,7 @@ impl Counting<'_> {
             if self.playback.frame(frame.time_ns, frame.bytes)? {
                 self.take_out(slot, last)?;
             }
-            if self.summary.frames % PROGRESS == 0 {
+            if self.summary.frames.is_multiple_of(PROGRESS) {
                 bar.set_position(capture.bytes_read());
             }
         }

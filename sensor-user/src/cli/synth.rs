@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -61,11 +61,11 @@ pub struct SynthArgs {
     /// not there
     ///
     /// Frames go through the XDP program as those of `teiten replay` do. The same frames twice are kept
-    /// once, so that a run that was cut off can be made again.
-    #[arg(long, env = "TEITEN_STORE", value_name = "FILE")]
+    /// once, so that a run that was cut off can be made again. A store of a sensor is refused.
+    #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
     /// Secret key of the store's sketches of sources [default: the store's name and .key]
-    #[arg(long, env = "TEITEN_SKETCH_KEY", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     sketch_key: Option<PathBuf>,
     /// Number that decides all that is left to chance [default: the scenario's]
     #[arg(long, value_name = "N")]
@@ -128,7 +128,14 @@ fn show(plan: &Plan, to: &mut impl Write) -> io::Result<()> {
     let expected = plan.expected(first.date, last.date);
     let Expected { scans, noise, backscatter, .. } = expected;
     let whole = |packets: f64| grouped(packets.round() as u64);
-    writeln!(to, "{} to {}, {} days of {}", first.date, last.date, plan.days.len(), plan.scenario.zone.name())?;
+    writeln!(
+        to,
+        "{} to {}, {} days of {}",
+        first.date,
+        last.date,
+        plan.days.len(),
+        plan.scenario.zone.name()
+    )?;
     writeln!(
         to,
         "about {} frames: {} of scans, {} of backscatter, {} of others\n",
@@ -174,7 +181,8 @@ fn write(mut timeline: Timeline, path: &Path) -> Result<ExitCode> {
     let to: Box<dyn Write> = if path == Path::new("-") {
         Box::new(io::stdout().lock())
     } else {
-        let file = File::create(path).with_context(|| format!("cannot make the capture {}", path.display()))?;
+        let file =
+            File::create(path).with_context(|| format!("cannot make the capture {}", path.display()))?;
         Box::new(file)
     };
     let what = || format!("cannot write the capture {}", path.display());
@@ -220,6 +228,12 @@ impl<'a> Filling<'a> {
     fn new(args: &SynthArgs, path: &Path, timeline: &Timeline, geo: &'a Geo) -> Result<Self> {
         let place = Place { path: path.to_owned(), key: args.sketch_key.clone() };
         let mut store = Store::open(&place, Some(timeline.plan().scenario.zone.name()))?;
+        if store.is_live()? {
+            bail!(
+                "{} keeps what a sensor counts, of which made traffic could not be told: name another file",
+                path.display()
+            );
+        }
         store.hold_replays()?;
         store.discard_staged()?;
         Ok(Self {
@@ -260,7 +274,12 @@ impl<'a> Filling<'a> {
     }
 
     /// All days, those with the same sensors through the same program.
-    fn days(&mut self, timeline: &mut Timeline, finished: &SyncSender<Finished>, bar: &ProgressBar) -> Result<()> {
+    fn days(
+        &mut self,
+        timeline: &mut Timeline,
+        finished: &SyncSender<Finished>,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         while let Some(watch) = timeline.upcoming().map(|day| day.watch) {
             let sensors = timeline.plan().watches.get(watch).and_then(|watch| watch.sensors.clone());
             let Some(sensors) = sensors else {
@@ -280,15 +299,17 @@ impl<'a> Filling<'a> {
             };
             let Loaded { program, banks, .. } = program::load(&settings)?;
             let workers = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
-            thread::scope(|scope| {
+            let goes_on = thread::scope(|scope| {
                 let mut playback = Playback::new(banks, Workers::start(scope, &program, workers));
-                while timeline.upcoming().is_some_and(|day| day.watch == watch) {
-                    if !self.recording(timeline, &mut playback, &sensors, watch, finished, bar)? {
-                        break;
-                    }
+                let mut goes_on = true;
+                while goes_on && timeline.upcoming().is_some_and(|day| day.watch == watch) {
+                    goes_on = self.recording(timeline, &mut playback, &sensors, watch, finished, bar)?;
                 }
-                anyhow::Ok(())
+                anyhow::Ok(goes_on)
             })?;
+            if !goes_on {
+                break;
+            }
         }
         Ok(())
     }

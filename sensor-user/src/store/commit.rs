@@ -235,7 +235,9 @@ impl Store {
     /// for those of a generation that is not complete, which can be given up.
     pub fn commit_together(&mut self, epochs: &[Epoch]) -> Result<(), StoreError> {
         let path = self.path.clone();
-        self.write("keep epochs", |connection| epochs.iter().try_for_each(|epoch| epoch.keep(connection, &path)))?;
+        self.write("keep epochs", |connection| {
+            epochs.iter().try_for_each(|epoch| epoch.keep(connection, &path))
+        })?;
         for epoch in epochs {
             self.know(epoch.generation, epoch.number);
         }
@@ -254,6 +256,14 @@ impl Store {
     pub fn knows_countries(&self) -> Result<bool, StoreError> {
         self.read("look for databases", |connection| {
             let find = "SELECT EXISTS (SELECT 1 FROM database WHERE role = 'country')";
+            Ok(connection.prepare_cached(find)?.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// Whether it keeps what arrived on a wire.
+    pub fn is_live(&self) -> Result<bool, StoreError> {
+        self.read("look for what is live", |connection| {
+            let find = "SELECT EXISTS (SELECT 1 FROM generation WHERE origin = 'live')";
             Ok(connection.prepare_cached(find)?.query_row([], |row| row.get(0))?)
         })
     }

@@ -60,7 +60,8 @@ pub(super) struct Maker {
 
 impl Maker {
     pub fn new(plan: Plan, seed: u64, geo: &Tables) -> Self {
-        let attacks = plan.scenario.backscatter.iter().map(|entry| Attacks::of(entry.get_ref(), &plan)).collect();
+        let attacks =
+            plan.scenario.backscatter.iter().map(|entry| Attacks::of(entry.get_ref(), &plan)).collect();
         Self {
             random: Random::new(seed),
             sources: Sources::new(geo, &plan.regions),
@@ -85,7 +86,8 @@ impl Maker {
             return;
         };
         self.watched = sensors.watched().into_iter().map(|(prefix, _)| prefix).collect();
-        self.destinations = [Family::V4, Family::V6].map(|family| destinations(sensors, &watch.weights, family));
+        self.destinations =
+            [Family::V4, Family::V6].map(|family| destinations(sensors, &watch.weights, family));
     }
 
     /// Puts the next frame of a cell, of 15 to 1,514 bytes, in place of what `frame` holds. `is_heard`: whether
@@ -182,8 +184,7 @@ impl Maker {
     }
 
     /// Somebody new who is attacked, as an entry of the scenario says.
-    pub fn victim(&mut self, attack: usize) -> Option<Victim> {
-        let family = self.family();
+    pub fn victim(&mut self, attack: usize, family: Family) -> Option<Victim> {
         let attacks = self.attacks.get(attack)?;
         let region = attacks.regions.draw(&mut self.random).and_then(|(&region, _)| region);
         let port = attacks.ports.draw(&mut self.random).map_or(80, |(&port, _)| port);
@@ -211,7 +212,8 @@ impl Maker {
         Made { shape, region }
     }
 
-    fn family(&mut self) -> Family {
+    /// The family of the next packet.
+    pub fn family(&mut self) -> Family {
         match [self.destinations[0].sum(), self.destinations[1].sum()] {
             [_, 0] => Family::V4,
             [0, _] => Family::V6,
@@ -412,14 +414,7 @@ impl Maker {
 
     /// What a router complains of to a packet's sender. `watched`: that is the watched address to which the
     /// router writes.
-    fn icmp_error(
-        &mut self,
-        frame: &mut Vec<u8>,
-        router: IpAddr,
-        victim: IpAddr,
-        port: u16,
-        watched: bool,
-    ) {
+    fn icmp_error(&mut self, frame: &mut Vec<u8>, router: IpAddr, victim: IpAddr, port: u16, watched: bool) {
         let family = family_of(router);
         let destination = self.destination(family);
         let sender = if watched { destination } else { victim };
@@ -494,7 +489,8 @@ impl Maker {
         });
     }
 
-    fn arp(&mut self, frame: &mut Vec<u8>) {
+    /// An ARP request for a watched address.
+    pub fn arp(&mut self, frame: &mut Vec<u8>) {
         let addresses = [self.destination(Family::V4), self.destination(Family::V4)];
         if let [IpAddr::V4(from), IpAddr::V4(to)] = addresses {
             frame::other(frame, 0x0806, &frame::arp_request(from, to));
@@ -564,7 +560,9 @@ impl Attacks {
         };
         Self {
             regions: Weighted::new(regions.0.iter().map(|(code, weight)| (region(code.0), parts(weight.0)))),
-            ports: Weighted::new(entry.services.iter().map(|(target, weight)| (port(target), parts(weight.0)))),
+            ports: Weighted::new(
+                entry.services.iter().map(|(target, weight)| (port(target), parts(weight.0))),
+            ),
             answers: Weighted::new(entry.answers.iter().map(|(&answer, weight)| (answer, parts(weight.0)))),
         }
     }
@@ -577,7 +575,8 @@ pub(super) fn parts(weight: f64) -> u64 {
 
 /// The watched prefixes of a family, by how much goes to them.
 fn destinations(sensors: &Sensors, weights: &[f64], family: Family) -> Weighted<IpNet> {
-    let size = |prefix: &IpNet| f64::from(u32::from(prefix.max_prefix_len() - prefix.prefix_len()).min(40)).exp2();
+    let size =
+        |prefix: &IpNet| f64::from(u32::from(prefix.max_prefix_len() - prefix.prefix_len()).min(40)).exp2();
     Weighted::new(sensors.iter().zip(weights).flat_map(|(sensor, &weight)| {
         let prefixes: Vec<IpNet> =
             sensor.prefixes.iter().copied().filter(|prefix| family_of(prefix.addr()) == family).collect();

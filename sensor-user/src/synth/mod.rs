@@ -94,8 +94,8 @@ const ATTACK_ENDS: f64 = 2.0;
 pub struct Traffic {
     maker: Maker,
     what: Weighted<What>,
-    /// Who is under attack, by entry of backscatter.
-    victims: Vec<Vec<Victim>>,
+    /// Who is under attack, by entry of backscatter and family.
+    victims: Vec<[Vec<Victim>; 2]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ impl Traffic {
         let packets = entries.map(|entry| entry.attacks.0 * f64::from(entry.minutes) * entry.rate.0);
         let attacks = packets.enumerate().map(|(entry, packets)| (What::Attack(entry), parts(packets)));
         let what = Weighted::new(cells.chain(attacks));
-        let victims = vec![Vec::new(); plan.scenario.backscatter.len()];
+        let victims = vec![Default::default(); plan.scenario.backscatter.len()];
         let mut maker = Maker::new(plan, seed, geo);
         maker.begin(0, &rates);
         Self { maker, what, victims }
@@ -128,20 +128,24 @@ impl Traffic {
             Some(What::Attack(entry)) => self.attacked(entry, frame),
             None => None,
         };
-        // A plan has packets, and each of them can be made.
-        made.unwrap_or(Made { shape: Shape::Arp, region: None })
+        // On a first day without packets.
+        made.unwrap_or_else(|| {
+            self.maker.arp(frame);
+            Made { shape: Shape::Arp, region: None }
+        })
     }
 
     /// The first victims are hit the hardest.
     fn attacked(&mut self, entry: usize, frame: &mut Vec<u8>) -> Option<Made> {
+        let family = self.maker.family();
         let random = &mut self.maker.random;
         let at = (random.below(UNDER_ATTACK) * random.below(UNDER_ATTACK) / UNDER_ATTACK) as usize;
         let ends = random.chance(ATTACK_ENDS);
-        let victims = self.victims.get_mut(entry)?;
+        let victims = &mut self.victims.get_mut(entry)?[family as usize];
         let victim = match victims.get(at) {
             Some(victim) if !ends => *victim,
             _ => {
-                let new = self.maker.victim(entry)?;
+                let new = self.maker.victim(entry, family)?;
                 match victims.get_mut(at) {
                     Some(old) => *old = new,
                     None => victims.push(new),

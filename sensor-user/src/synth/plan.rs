@@ -25,7 +25,9 @@ const MOST_A_DAY: f64 = 10e6;
 /// Why there is nothing that could be made of a scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    #[error("traffic is made for watched prefixes, and there are none: name `sensors` in the scenario, or use --sensor")]
+    #[error(
+        "traffic is made for watched prefixes, and there are none: name `sensors` in the scenario, or use --sensor"
+    )]
     NothingWatched,
     #[error("the scenario has no packets: write at least one [[service]]")]
     Nothing,
@@ -163,7 +165,11 @@ impl Curve {
 
 impl Rise {
     fn at(self, date: Date) -> f64 {
-        if (self.from..=self.to).contains(&date) { ramp(days_between(self.from, date), self.over) } else { 0.0 }
+        if (self.from..=self.to).contains(&date) {
+            ramp(days_between(self.from, date), self.over)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -198,7 +204,8 @@ impl Plan {
             return Err(PlanError::NothingWatched);
         }
         plan.add_regions();
-        Streams::new(&mut plan).add_all();
+        let scenario = plan.scenario.clone();
+        Streams::new(&mut plan, &scenario).add_all();
         if plan.cells.len() > MOST_CELLS {
             return Err(PlanError::TooManyCells(plan.cells.len()));
         }
@@ -222,11 +229,15 @@ impl Plan {
         let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
         loop {
             let slot = scenario.zone.day_of(scenario.stretch(Moment::Day(date), Moment::Day(date)).start);
-            let active = scenario.watched().enumerate().filter(|(_, (_, from, to, _))| (*from..=*to).contains(&date));
-            let active: Vec<_> = active.map(|(at, (sensor, _, _, activity))| (at, sensor, activity)).collect();
+            let active =
+                scenario.watched().enumerate().filter(|(_, (_, from, to, _))| (*from..=*to).contains(&date));
+            let active: Vec<_> =
+                active.map(|(at, (sensor, _, _, activity))| (at, sensor, activity)).collect();
             let key = active.iter().map(|(at, ..)| *at).collect();
             let watch = *known.entry(key).or_insert_with(|| {
-                self.watches.push(WatchSet::of(&active.iter().map(|(_, sensor, a)| (*sensor, *a)).collect::<Vec<_>>()));
+                self.watches.push(WatchSet::of(
+                    &active.iter().map(|(_, sensor, a)| (*sensor, *a)).collect::<Vec<_>>(),
+                ));
                 self.watches.len() - 1
             });
             // Days that the clock skipped are none.
@@ -246,7 +257,8 @@ impl Plan {
         let crowds = scenario.crowds.values().map(|crowd| &crowd.get_ref().regions);
         let surges = scenario.surges.iter().map(|entry| &entry.get_ref().regions);
         let victims = scenario.backscatter.iter().map(|entry| &entry.get_ref().regions);
-        let mixes = [&scenario.regions].into_iter().chain(services).chain(crowds).chain(surges).chain(victims);
+        let mixes =
+            [&scenario.regions].into_iter().chain(services).chain(crowds).chain(surges).chain(victims);
         let of_surges = scenario.surges.iter().filter_map(|entry| entry.get_ref().region);
         let of_surveys = scenario.surveys.iter().map(|entry| entry.get_ref().region);
         let codes = mixes.flat_map(|mix| mix.0.keys().copied()).chain(of_surges).chain(of_surveys);
@@ -257,7 +269,8 @@ impl Plan {
             .iter()
             .map(|region| {
                 let entries = scenario.levels.iter().filter(|entry| entry.get_ref().code.0 == *region);
-                let mut levels: Vec<Level> = entries.flat_map(|entry| entry.get_ref().levels.clone()).collect();
+                let mut levels: Vec<Level> =
+                    entries.flat_map(|entry| entry.get_ref().levels.clone()).collect();
                 levels.sort_by_key(|level| level.from);
                 Curve(levels)
             })
@@ -328,7 +341,9 @@ impl Plan {
     pub fn expected(&self, from: Date, to: Date) -> Expected {
         let mut sum = Expected::default();
         for (number, day) in self.days.iter().enumerate() {
-            if !(from..=to).contains(&day.date) || self.watches.get(day.watch).is_none_or(|w| w.sensors.is_none()) {
+            if !(from..=to).contains(&day.date)
+                || self.watches.get(day.watch).is_none_or(|w| w.sensors.is_none())
+            {
                 continue;
             }
             let seen = self.seen(day.slot);
@@ -370,9 +385,8 @@ impl Plan {
     fn heard(&self, region: Region, day: Slot) -> f64 {
         let silences = self.scenario.silences.iter().map(|entry| entry.get_ref());
         let silences = silences.filter(|silence| silence.region.0 == region);
-        let lost = silences.map(|silence| {
-            overlap(&self.scenario.stretch(silence.from, silence.to), day) * silence.depth.0
-        });
+        let lost = silences
+            .map(|silence| overlap(&self.scenario.stretch(silence.from, silence.to), day) * silence.depth.0);
         (1.0 - lost.sum::<f64>()).max(0.0)
     }
 }
@@ -420,44 +434,51 @@ impl Noise {
 /// Puts streams into a plan.
 struct Streams<'a> {
     plan: &'a mut Plan,
-    scenario: Scenario,
-    /// Pools by crowd and region.
-    pools: HashMap<(String, Option<usize>), usize>,
+    scenario: &'a Scenario,
+    /// Pools by their sources and region.
+    pools: HashMap<(Whose<'a>, Option<usize>), usize>,
     salt: u64,
+}
+
+/// Whose sources they are: a crowd's by its name, or those of a survey or surge by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose<'a> {
+    Crowd(&'a str),
+    Survey(usize),
+    Surge(usize),
 }
 
 /// Sources that are alike.
 #[derive(Clone, Copy)]
 struct Habits<'a> {
-    name: &'a str,
+    whose: Whose<'a>,
     each: Amount,
     stay: Amount,
     prefixes: u16,
 }
 
 impl<'a> Streams<'a> {
-    fn new(plan: &'a mut Plan) -> Self {
-        let scenario = plan.scenario.clone();
+    fn new(plan: &'a mut Plan, scenario: &'a Scenario) -> Self {
         Self { salt: mixed(scenario.seed), plan, scenario, pools: HashMap::new() }
     }
 
     fn add_all(mut self) {
-        let scenario = self.scenario.clone();
+        let scenario = self.scenario;
         for entry in &scenario.services {
             self.service(entry.get_ref());
         }
         for (number, entry) in scenario.surveys.iter().enumerate() {
             let survey = entry.get_ref();
             let make = Make::Survey(survey.ports, mixed(self.salt ^ number as u64), survey.tools);
-            let name = format!("survey {number}");
             // One machine that is always there.
-            let habits = Habits { name: &name, each: Amount(1e6), stay: Amount(1e6), prefixes: 1 };
+            let habits =
+                Habits { whose: Whose::Survey(number), each: Amount(1e6), stay: Amount(1e6), prefixes: 1 };
             let mix = Mix([(survey.region, Amount(1.0))].into());
             let volume = Volume::Own(survey.packets.0, Curve::default());
             self.add(make, volume, scenario.overdispersion, &mix, habits);
         }
         for (number, entry) in scenario.surges.iter().enumerate() {
-            self.surge(&format!("surge {number}"), entry.get_ref());
+            self.surge(number, entry.get_ref());
         }
         for (shape, of_1000) in scenario.noise.shapes() {
             if of_1000.0 > 0.0 {
@@ -468,18 +489,18 @@ impl<'a> Streams<'a> {
         }
     }
 
-    fn habits<'n>(&self, name: &'n str) -> Habits<'n> {
+    fn habits(&self, name: &'a str) -> Habits<'a> {
         let crowd: Option<&Crowd> = self.scenario.crowds.get(name).map(|crowd| crowd.get_ref());
         Habits {
-            name,
+            whose: Whose::Crowd(name),
             each: crowd.and_then(|crowd| crowd.each).unwrap_or(self.scenario.each),
             stay: crowd.and_then(|crowd| crowd.stay).unwrap_or(self.scenario.stay),
             prefixes: crowd.and_then(|crowd| crowd.prefixes).unwrap_or(0),
         }
     }
 
-    fn service(&mut self, service: &ServiceEntry) {
-        let scenario = self.scenario.clone();
+    fn service(&mut self, service: &'a ServiceEntry) {
+        let scenario = self.scenario;
         let name = service.crowd.as_ref().map_or("", |crowd| crowd.get_ref().as_str());
         let of_crowd = scenario.crowds.get(name).map(|crowd| &crowd.get_ref().regions);
         let mixes = [Some(&service.regions), of_crowd, Some(&scenario.regions)];
@@ -492,12 +513,14 @@ impl<'a> Streams<'a> {
         self.add(Make::Scan(service.port, service.tools), volume, overdispersion, mix, habits);
     }
 
-    fn surge(&mut self, name: &str, surge: &Surge) {
-        let scenario = self.scenario.clone();
+    fn surge(&mut self, number: usize, surge: &Surge) {
+        let scenario = self.scenario;
         let target = surge.service.unwrap_or(Target::AnyTcp);
         let is_usual = |cell: &Cell| {
             let stream = self.plan.streams.get(cell.stream);
-            let Some(Stream { make: Make::Scan(of, _), volume: Volume::Own(..), .. }) = stream else { return false };
+            let Some(Stream { make: Make::Scan(of, _), volume: Volume::Own(..), .. }) = stream else {
+                return false;
+            };
             let region = cell.region.and_then(|region| self.plan.regions.get(region));
             surge.service.is_none_or(|service| service == *of)
                 && surge.region.is_none_or(|code| Some(&code.0) == region)
@@ -511,7 +534,10 @@ impl<'a> Streams<'a> {
                 let usual = scenario.services.iter().find(|entry| entry.get_ref().port == target);
                 let crowd = usual.and_then(|entry| entry.get_ref().crowd.as_ref());
                 let crowd = crowd.and_then(|crowd| scenario.crowds.get(crowd.get_ref()));
-                let mixes = [usual.map(|entry| &entry.get_ref().regions), crowd.map(|crowd| &crowd.get_ref().regions)];
+                let mixes = [
+                    usual.map(|entry| &entry.get_ref().regions),
+                    crowd.map(|crowd| &crowd.get_ref().regions),
+                ];
                 let mix = mixes.into_iter().flatten().find(|mix| !mix.0.is_empty());
                 mix.unwrap_or(&scenario.regions).clone()
             }
@@ -522,7 +548,7 @@ impl<'a> Streams<'a> {
             (None, packets) => Volume::More(packets.unwrap_or_default().0, rise),
         };
         let habits = Habits {
-            name,
+            whose: Whose::Surge(number),
             each: surge.each.unwrap_or(scenario.each),
             stay: surge.stay.unwrap_or(scenario.stay),
             prefixes: surge.prefixes.unwrap_or(0),
@@ -530,7 +556,7 @@ impl<'a> Streams<'a> {
         self.add(Make::Scan(target, surge.tools), volume, scenario.overdispersion, &mix, habits);
     }
 
-    fn add(&mut self, make: Make, volume: Volume, overdispersion: Amount, mix: &Mix, habits: Habits<'_>) {
+    fn add(&mut self, make: Make, volume: Volume, overdispersion: Amount, mix: &Mix, habits: Habits<'a>) {
         let stream = self.plan.streams.len();
         let start = self.plan.cells.len();
         let sum: f64 = mix.0.values().map(|weight| weight.0).sum();
@@ -541,7 +567,8 @@ impl<'a> Streams<'a> {
             .map(|(code, weight)| (self.plan.regions.binary_search(&code.0).ok(), weight.0 / sum))
             .collect();
         // The same everywhere, or nowhere: then it has no region to be drawn by.
-        let has_source = !matches!(make, Make::Noise(Shape::Arp | Shape::NonIp | Shape::Malformed | Shape::Local));
+        let has_source =
+            !matches!(make, Make::Noise(Shape::Arp | Shape::NonIp | Shape::Malformed | Shape::Local));
         if parts.is_empty() || !has_source {
             parts = vec![(None, 1.0)];
         }
@@ -553,10 +580,10 @@ impl<'a> Streams<'a> {
         self.plan.streams.push(Stream { make, volume, overdispersion: overdispersion.0, cells });
     }
 
-    fn pool(&mut self, habits: Habits<'_>, region: Option<usize>) -> usize {
+    fn pool(&mut self, habits: Habits<'a>, region: Option<usize>) -> usize {
         let pools = &mut self.plan.pools;
         let salt = self.salt;
-        *self.pools.entry((habits.name.to_owned(), region)).or_insert_with(|| {
+        *self.pools.entry((habits.whose, region)).or_insert_with(|| {
             pools.push(Pool {
                 region,
                 each: habits.each.0,

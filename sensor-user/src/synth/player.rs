@@ -132,7 +132,10 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::geo::{Geo, Paths};
+    use crate::{
+        geo::{Geo, Paths},
+        synth::{DEMO, Plan, Scenario},
+    };
 
     #[test]
     fn the_pace_is_kept_and_stalls_are_forgiven() {
@@ -151,7 +154,8 @@ mod tests {
 
     fn traffic() -> Traffic {
         let geo = Geo::open(Paths::default()).unwrap();
-        Traffic::new(1, &["192.0.2.0/24".parse().unwrap()], &geo.tables()).unwrap()
+        let plan = Plan::new(Scenario::parse("demo", DEMO).unwrap()).unwrap();
+        Traffic::new(plan, 1, &geo.tables())
     }
 
     #[tokio::test]

@@ -17,6 +17,9 @@ const MOST_DAYS: i64 = 3660;
 /// Entries of one list at most.
 const MOST_ENTRIES: usize = 5000;
 
+/// Attacks a day of one entry at most.
+const MOST_ATTACKS: f64 = 100_000.0;
+
 /// A text that is no scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
@@ -152,7 +155,8 @@ pub enum Moment {
 fn moment<E: de::Error>(written: Datetime) -> Result<Moment, E> {
     let no_offset = "times are of the scenario's zone: write them without an offset";
     let Datetime { date: Some(date), time, offset: None } = written else {
-        let reason = if written.offset.is_some() { no_offset } else { "a date is wanted, such as 2019-10-04" };
+        let reason =
+            if written.offset.is_some() { no_offset } else { "a date is wanted, such as 2019-10-04" };
         return Err(E::custom(reason));
     };
     let beyond = |error| E::custom(format_args!("there is no such time: {error}"));
@@ -479,7 +483,9 @@ impl Scenario {
         let mut text = String::new();
         match from.take(LONGEST_FILE + 1).read_to_string(&mut text) {
             Err(source) => Err(ScenarioError::Read { file: file.to_owned(), source }),
-            Ok(length) if length as u64 > LONGEST_FILE => Err(ScenarioError::TooLong { file: file.to_owned() }),
+            Ok(length) if length as u64 > LONGEST_FILE => {
+                Err(ScenarioError::TooLong { file: file.to_owned() })
+            }
             Ok(_) => Self::parse(file, &text),
         }
     }
@@ -545,6 +551,7 @@ impl Scenario {
         }
         self.check_services()?;
         for entry in &self.levels {
+            self.check_region(entry.span(), entry.get_ref().code)?;
             check_levels(&entry.get_ref().levels).or_else(|reason| flaw(entry.span(), reason))?;
         }
         self.check_surges()?;
@@ -562,17 +569,20 @@ impl Scenario {
                 return flaw(entry.span(), "an attack is on a service, such as 80/tcp");
             }
             if attack.answers.values().all(|weight| weight.0 == 0.0) {
-                let reason =
-                    "no answers come: write `answers = { synack = 2, rst = 1 }`; there are also udp_reply, \
+                let reason = "no answers come: write `answers = { synack = 2, rst = 1 }`; there are also udp_reply, \
                      echo_reply and icmp_error";
                 return flaw(entry.span(), reason);
+            }
+            if attack.attacks.0 > MOST_ATTACKS {
+                return flaw(entry.span(), format!("`attacks` is {MOST_ATTACKS} a day at most"));
             }
             if !(1..=1440).contains(&attack.minutes) {
                 return flaw(entry.span(), "`minutes` is 1 to 1440");
             }
         }
         for entry in &self.silences {
-            let Silence { from, to, depth, .. } = entry.get_ref();
+            let Silence { region, from, to, depth } = entry.get_ref();
+            self.check_region(entry.span(), *region)?;
             if depth.0 > 1.0 {
                 return flaw(entry.span(), "`depth` is the part that is not heard: 0 to 1");
             }
@@ -586,6 +596,22 @@ impl Scenario {
             return flaw(0..0, "[noise]: `forged`, `ipv6` and `vlan` with `double_vlan` are at most 1000");
         }
         Ok(())
+    }
+
+    /// Refuses a region from which nothing comes: it would be a slip of the pen.
+    fn check_region(&self, span: Range<usize>, code: Code) -> Checked {
+        let services = self.services.iter().map(|entry| &entry.get_ref().regions);
+        let crowds = self.crowds.values().map(|crowd| &crowd.get_ref().regions);
+        let surges = self.surges.iter().map(|entry| &entry.get_ref().regions);
+        let mut mixes = [&self.regions].into_iter().chain(services).chain(crowds).chain(surges);
+        let surges = self.surges.iter().filter(|entry| entry.get_ref().packets.is_some());
+        let mut others = surges
+            .filter_map(|entry| entry.get_ref().region)
+            .chain(self.surveys.iter().map(|entry| entry.get_ref().region));
+        if mixes.any(|mix| mix.0.contains_key(&code)) || others.any(|other| other == code) {
+            return Ok(());
+        }
+        flaw(span, format!("nothing comes from {} in this scenario: name it among `regions`", code.0))
     }
 
     fn check_stretch(&self, span: Range<usize>, from: Moment, to: Moment) -> Checked {
@@ -655,7 +681,10 @@ impl Scenario {
                 return flaw(entry.span(), "the surge's `to` is before its `from`");
             }
             if surge.service.is_none() && surge.region.is_none() {
-                return flaw(entry.span(), "a surge is of a `service`, of a `region`, or of a service from a region");
+                return flaw(
+                    entry.span(),
+                    "a surge is of a `service`, of a `region`, or of a service from a region",
+                );
             }
             match (surge.factor, surge.packets) {
                 (Some(factor), None) if factor.0 >= 1.0 => {}
@@ -664,6 +693,18 @@ impl Scenario {
                     let reason = "a surge wants either `factor`, of at least 1, or `packets`, a day and address; \
                                   for less than usual, use `levels`";
                     return flaw(entry.span(), reason);
+                }
+            }
+            if surge.factor.is_some() {
+                let is_known = |target| self.services.iter().any(|service| service.get_ref().port == target);
+                if let Some(target) = surge.service.filter(|target| !is_known(*target)) {
+                    let reason = format!(
+                        "there is no [[service]] {target} that it could be a `factor` of: write `packets`"
+                    );
+                    return flaw(entry.span(), reason);
+                }
+                if let Some(code) = surge.region {
+                    self.check_region(entry.span(), code)?;
                 }
             }
             if surge.region.is_some() && !surge.regions.0.is_empty() {

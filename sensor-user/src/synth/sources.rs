@@ -51,7 +51,14 @@ impl Sources {
     /// lives.
     ///
     /// The lower a source's place, the busier it is: places have the density −ln x.
-    pub fn draw(&self, pool: &Pool, count: u64, day: u32, family: Family, random: &mut Random) -> (Source, u64) {
+    pub fn draw(
+        &self,
+        pool: &Pool,
+        count: u64,
+        day: u32,
+        family: Family,
+        random: &mut Random,
+    ) -> (Source, u64) {
         let at = ((u128::from(random.below(count)) * u128::from(random.u64())) >> 64) as u64;
         let id = mixed(pool.salt ^ mixed(at));
         // Each is replaced on days of its own.

@@ -1,26 +1,40 @@
 //! The frames as the classifier and an independent parser see them.
 
+mod scenarios;
+
 use std::{
     collections::{HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice, checksum};
+use ipnet::IpNet;
 use sensor_common::{
     classify::{Counted, SourceMasks, Verdict, Watch, classify},
-    kind::{Kind, Tool},
+    kind::{Family, Kind, Tool},
 };
 
-use super::*;
+use super::{
+    plan::Make,
+    scenario::{Amount, Answer, ServiceEntry},
+    *,
+};
 use crate::{
     geo::{Geo, Paths, tests::tables_of},
-    model::{Class, Role},
+    model::{Class, Protocol, Role},
 };
 
 const FRAMES: usize = 100_000;
 
 fn watched() -> Vec<IpNet> {
-    ["192.0.2.0/24", "198.51.100.0/25", "2001:db8:1::/48"].map(|prefix| prefix.parse().unwrap()).to_vec()
+    prefixes(&demo())
+}
+
+/// What is watched on the first day of a plan.
+fn prefixes(plan: &Plan) -> Vec<IpNet> {
+    let sensors = plan.watches[plan.days[0].watch].sensors.as_ref().unwrap();
+    sensors.watched().into_iter().map(|(prefix, _)| prefix).collect()
 }
 
 struct Prefixes(Vec<IpNet>);
@@ -41,19 +55,22 @@ fn verdict(frame: &[u8], watched: &[IpNet]) -> Verdict {
     classify(frame, &Prefixes(watched.to_vec()), &SourceMasks::new(32, 64)).unwrap()
 }
 
-/// A database in which every region but Lithuania has two networks of IPv4 and one of IPv6.
-fn geo() -> Arc<Tables> {
-    let crowds =
-        [Crowd::Scanners, Crowd::Devices, Crowd::Offices, Crowd::Databases, Crowd::Servers, Crowd::Gateways];
-    let codes: HashSet<&'static str> = crowds
-        .iter()
-        .flat_map(|&crowd| mix::regions(crowd))
-        .chain(VICTIMS)
-        .map(|&(code, _)| code)
-        .filter(|&code| code != "LT")
-        .collect();
-    let mut codes: Vec<_> = codes.into_iter().collect();
-    codes.sort_unstable();
+fn scenario(text: &str) -> Scenario {
+    Scenario::parse("test", text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn demo() -> Plan {
+    Plan::new(scenario(DEMO)).unwrap()
+}
+
+/// A database in which every region of a plan but Lithuania has two networks of IPv4 and one of IPv6.
+fn geo_of(plan: &Plan) -> Arc<Tables> {
+    let codes = plan.regions.iter().map(ToString::to_string).filter(|code| code != "LT");
+    // Texts of a test's database live as long as the test.
+    let codes: Vec<&'static str> = codes.map(|code| &*code.leak()).collect();
+    if codes.is_empty() {
+        return no_geo();
+    }
     let networks: Vec<(String, &str)> = codes
         .iter()
         .enumerate()
@@ -69,12 +86,16 @@ fn geo() -> Arc<Tables> {
     tables_of(&networks)
 }
 
+fn geo() -> Arc<Tables> {
+    geo_of(&demo())
+}
+
 fn no_geo() -> Arc<Tables> {
     Geo::open(Paths::default()).unwrap().tables()
 }
 
-fn traffic(seed: u64, watched: &[IpNet], geo: &Tables) -> impl Iterator<Item = (Made, Vec<u8>)> {
-    let mut traffic = Traffic::new(seed, watched, geo).unwrap();
+fn traffic_of(plan: Plan, seed: u64, geo: &Tables) -> impl Iterator<Item = (Made, Vec<u8>)> {
+    let mut traffic = Traffic::new(plan, seed, geo);
     std::iter::from_fn(move || {
         let mut frame = Vec::new();
         let made = traffic.next_frame(&mut frame);
@@ -82,19 +103,48 @@ fn traffic(seed: u64, watched: &[IpNet], geo: &Tables) -> impl Iterator<Item = (
     })
 }
 
-#[test]
-fn nobody_to_send_to() {
-    assert!(Traffic::new(1, &[], &no_geo()).is_err());
+fn traffic(seed: u64, geo: &Tables) -> impl Iterator<Item = (Made, Vec<u8>)> {
+    traffic_of(demo(), seed, geo)
+}
+
+/// The shares of shapes among all frames that a plan's first day asks for.
+fn shares(plan: &Plan) -> HashMap<Shape, f64> {
+    let mut shares = HashMap::new();
+    for (cell, rate) in plan.cells.iter().zip(plan.rates(0)) {
+        let shape = match plan.streams[cell.stream].make {
+            Make::Noise(shape) => shape,
+            _ => Shape::Scan,
+        };
+        *shares.entry(shape).or_insert(0.0) += rate;
+    }
+    for entry in &plan.scenario.backscatter {
+        let attack = entry.get_ref();
+        let packets = attack.attacks.0 * f64::from(attack.minutes) * attack.rate.0;
+        let all: f64 = attack.answers.values().map(|weight| weight.0).sum();
+        for (answer, weight) in &attack.answers {
+            let shape = match answer {
+                Answer::Synack => Shape::SynAck,
+                Answer::Rst => Shape::Rst,
+                Answer::UdpReply => Shape::UdpReply,
+                Answer::EchoReply => Shape::EchoReply,
+                Answer::IcmpError => Shape::IcmpError,
+            };
+            *shares.entry(shape).or_insert(0.0) += packets * weight.0 / all;
+        }
+    }
+    let sum: f64 = shares.values().sum();
+    shares.values_mut().for_each(|share| *share /= sum);
+    shares
 }
 
 #[test]
 fn the_same_seed_gives_the_same_frames() {
     let geo = geo();
-    let frames = |seed| traffic(seed, &watched(), &geo).take(2000).collect::<Vec<_>>();
+    let frames = |seed| traffic(seed, &geo).take(2000).collect::<Vec<_>>();
     assert_eq!(frames(1), frames(1));
     assert_ne!(frames(1), frames(2));
     // A buffer in which something stands changes nothing.
-    let mut again = Traffic::new(1, &watched(), &geo).unwrap();
+    let mut again = Traffic::new(demo(), 1, &geo);
     let mut frame = vec![7; 3000];
     for (made, expected) in frames(1) {
         assert_eq!((again.next_frame(&mut frame), &frame), (made, &expected));
@@ -144,7 +194,7 @@ fn frames_are_what_they_are_made_to_be_in_the_shares_asked() {
     let (watched, geo) = (watched(), geo());
     let (mut shapes, mut kinds, mut families) = (HashMap::new(), HashSet::new(), [0; 2]);
     let (mut sensors, mut tags) = ([0; 3], [0; 3]);
-    for (made, frame) in traffic(3, &watched, &geo).take(FRAMES) {
+    for (made, frame) in traffic(3, &geo).take(FRAMES) {
         assert!((15..=1514).contains(&frame.len()), "{made:?}: {} bytes", frame.len());
         let verdict = verdict(&frame, &watched);
         assert!(is_as_made(made.shape, &verdict), "{made:?} is {verdict:?}: {frame:02x?}");
@@ -157,17 +207,19 @@ fn frames_are_what_they_are_made_to_be_in_the_shares_asked() {
             tags[tagged.count()] += 1;
         }
     }
-    for (shape, share) in Shape::SHARES {
-        assert_share(&shape, shapes[&shape], FRAMES, share as f64 / 1000.0);
+    let (plan, wanted) = (demo(), shares(&demo()));
+    assert_eq!(wanted.len(), 16, "every shape is asked for: {wanted:?}");
+    for (shape, share) in wanted {
+        assert_share(&shape, shapes[&shape], FRAMES, share);
     }
     for kind in Kind::ALL {
         assert!(kinds.contains(&(kind, Family::V4)), "no {kind:?} over IPv4");
     }
-    assert_eq!(Shape::SHARES.iter().map(|(_, share)| share).sum::<u64>(), 1000);
     let packets = families[0] + families[1];
-    assert_share(&"IPv6", families[1], packets, OVER_V6 as f64 / 1000.0);
-    assert_share(&"one tag", tags[1], packets, TAGGED as f64 / 1000.0);
-    assert_share(&"two tags", tags[2], packets, DOUBLE_TAGGED as f64 / 1000.0);
+    let noise = plan.scenario.noise;
+    assert_share(&"IPv6", families[1], packets, noise.ipv6.0 / 1000.0);
+    assert_share(&"one tag", tags[1], packets, noise.vlan.0 / 1000.0);
+    assert_share(&"two tags", tags[2], packets, noise.double_vlan.0 / 1000.0);
     assert_share(&"larger sensor", sensors[0], families[0], 256.0 / 384.0);
 }
 
@@ -175,7 +227,7 @@ fn frames_are_what_they_are_made_to_be_in_the_shares_asked() {
 fn services_and_tools_are_in_the_shares_asked() {
     let watched = watched();
     let (mut services, mut mirai, mut tools, mut scans) = (HashMap::new(), 0, HashMap::new(), 0);
-    for (made, frame) in traffic(4, &watched, &geo()).take(FRAMES) {
+    for (made, frame) in traffic(4, &geo()).take(FRAMES) {
         let Verdict::Packet(Counted { key, .. }) = verdict(&frame, &watched) else { continue };
         if made.shape != Shape::Scan {
             continue;
@@ -187,17 +239,22 @@ fn services_and_tools_are_in_the_shares_asked() {
             mirai += usize::from(key.port == 23 && key.tool == Tool::Mirai);
         }
     }
-    let all: u64 = SERVICES.iter().map(|(_, weight, ..)| weight).sum();
-    for &(service, weight, ..) in SERVICES {
-        let key = match service {
-            Service::Tcp(port) => (Kind::Syn, port),
-            Service::Udp(port) => (Kind::Udp, port),
-            Service::Sctp(port) => (Kind::Sctp, port),
-            Service::Ping | Service::AnyTcp => continue,
+    let scenario = demo().scenario;
+    let share = |entry: &ServiceEntry| entry.share.unwrap().0;
+    let all: f64 = scenario.services.iter().map(|entry| share(entry.get_ref())).sum();
+    for entry in &scenario.services {
+        let entry = entry.get_ref();
+        let Target::Service(service) = entry.port else { continue };
+        let key = match service.protocol {
+            Protocol::Tcp => (Kind::Syn, service.number),
+            Protocol::Udp => (Kind::Udp, service.number),
+            Protocol::Sctp => (Kind::Sctp, service.number),
+            _ => continue,
         };
-        assert_share(&service, services[&key], scans, weight as f64 / all as f64);
+        assert_share(&service, services[&key], scans, share(entry) / all);
     }
-    assert_share(&"mirai on 23", mirai, services[&(Kind::Syn, 23)], 0.55 * (1.0 - OVER_V6 as f64 / 1000.0));
+    let over_v4 = 1.0 - scenario.noise.ipv6.0 / 1000.0;
+    assert_share(&"mirai on 23", mirai, services[&(Kind::Syn, 23)], 0.55 * over_v4);
     for tool in Tool::ALL {
         assert!(tools[&tool] > 3000, "{tools:?}");
     }
@@ -213,7 +270,7 @@ fn sources_are_in_the_region_that_was_drawn() {
     let (watched, geo) = (watched(), geo());
     let (mut regions, mut anywhere, mut packets) = (HashMap::new(), 0, 0);
     let (mut databases, mut sources) = (HashMap::new(), HashSet::new());
-    for (made, frame) in traffic(5, &watched, &geo).take(FRAMES) {
+    for (made, frame) in traffic(5, &geo).take(FRAMES) {
         let Verdict::Packet(Counted { key, .. }) = verdict(&frame, &watched) else { continue };
         packets += 1;
         let found = geo.region(key.family, key.source);
@@ -246,7 +303,7 @@ fn sources_are_in_the_region_that_was_drawn() {
 #[test]
 fn without_a_database_sources_are_anywhere_that_is_routed() {
     let (watched, geo) = (watched(), no_geo());
-    for (made, frame) in traffic(6, &watched, &geo).take(20_000) {
+    for (made, frame) in traffic(6, &geo).take(20_000) {
         let Verdict::Packet(Counted { key, .. }) = verdict(&frame, &watched) else { continue };
         assert_eq!(geo.region(key.family, key.source), made.region.unwrap_or(Region::UNKNOWN), "{made:?}");
     }
@@ -257,7 +314,14 @@ fn any_watched_prefixes_will_do() {
     let geo = no_geo();
     for texts in [&["2001:db8::/32"][..], &["203.0.113.9/32"], &["0.0.0.0/0", "::/0"], &["::1/128"]] {
         let watched: Vec<IpNet> = texts.iter().map(|text| text.parse().unwrap()).collect();
-        for (made, frame) in traffic(7, &watched, &geo).take(5000) {
+        let mut few = scenario(DEMO);
+        if texts[0] == "0.0.0.0/0" {
+            // As a day to all of IPv4 has too many packets.
+            few.packets = Amount(1e-4);
+        }
+        let sensor = format!("a={}", texts.join(",")).parse().unwrap();
+        let plan = Plan::new(few.with_sensors(vec![sensor])).unwrap();
+        for (made, frame) in traffic_of(plan, 7, &geo).take(5000) {
             let verdict = verdict(&frame, &watched);
             // Drawn from everywhere, destinations are multicast at times.
             if !(texts[0] == "0.0.0.0/0" && verdict == Verdict::Local) {
@@ -274,7 +338,7 @@ fn any_watched_prefixes_will_do() {
 #[test]
 fn checksums_hold() {
     let mut checked = HashMap::new();
-    for (made, frame) in traffic(8, &watched(), &geo()).take(30_000) {
+    for (made, frame) in traffic(8, &geo()).take(30_000) {
         if matches!(made.shape, Shape::Malformed | Shape::Arp | Shape::NonIp) {
             continue;
         }

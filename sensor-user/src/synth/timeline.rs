@@ -204,7 +204,9 @@ impl Timeline {
                 let factor = overdispersed(expected, stream.overdispersion, random);
                 for (cell, rate) in stream.cells.clone().zip(cells) {
                     let packets = poisson(rate * factor, random);
-                    events.extend((0..packets).map(|_| Event { at_ns: random.below(day_ns), what: cell as u32 }));
+                    events.extend(
+                        (0..packets).map(|_| Event { at_ns: random.below(day_ns), what: cell as u32 }),
+                    );
                 }
             }
         }
@@ -224,12 +226,14 @@ impl Timeline {
         {
             let attacks = if is_exact { whole(attacks, owed) } else { poisson(attacks, &mut self.random) };
             for _ in 0..attacks {
-                let Some(victim) = self.maker.victim(number) else { continue };
+                let family = self.maker.family();
+                let Some(victim) = self.maker.victim(number, family) else { continue };
                 let begin = first + self.random.below((in_day - i64::from(length)).max(0) as u64 + 1) as i64;
                 let mut owed = self.random.fraction();
                 for minute in begin..begin + i64::from(length).min(in_day) {
                     let start = minute * MINUTE;
-                    let packets = if is_exact { whole(rate, &mut owed) } else { poisson(rate, &mut self.random) };
+                    let packets =
+                        if is_exact { whole(rate, &mut owed) } else { poisson(rate, &mut self.random) };
                     if packets == 0 || start < day.slot.start || start + MINUTE > day.slot.end() {
                         continue;
                     }
