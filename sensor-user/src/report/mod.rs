@@ -14,13 +14,16 @@
 pub mod advisories;
 mod chart;
 pub mod compose;
+pub mod csv;
 pub mod frozen;
 pub mod gather;
 pub mod html;
 pub mod json;
 pub mod lang;
+pub mod markdown;
 pub mod model;
 pub mod names;
+pub mod notes;
 pub mod page;
 pub mod publish;
 #[cfg(test)]

@@ -257,14 +257,14 @@ impl Writer<'_> {
         }
         let mut blocks = vec![Block::Paragraph(self.sentences(&sentences))];
         let caption = say!(m, "caption-backscatter-services");
-        let column = words("service", say!(m, "column-port"));
+        let column = words("service", say!(m, "column-attacked"));
         let table =
             self.attacked("backscatter-services", caption, column, &backscatter.services, |service| {
                 self.service_cell(service)
             });
         blocks.extend(filled(table));
         let caption = say!(m, "caption-backscatter-regions");
-        let column = words("region", say!(m, "column-region"));
+        let column = words("region", say!(m, "column-attacked-region"));
         let table = self.attacked("backscatter-regions", caption, column, &backscatter.regions, |region| {
             self.region_cell(region)
         });
@@ -312,7 +312,7 @@ impl Writer<'_> {
         Table {
             id: "victim-services".into(),
             caption,
-            columns: vec![words("service", say!(m, "column-port")), figures("victims", victims)],
+            columns: vec![words("service", say!(m, "column-attacked")), figures("victims", victims)],
             rows: rows
                 .map(|(service, count)| vec![self.service_cell(*service), count_cell(*count)])
                 .collect(),
