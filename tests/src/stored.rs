@@ -67,11 +67,11 @@ fn fill(path: &Path, key: &SketchKey) -> rusqlite::Result<()> {
         let span = rows.last_insert_rowid();
         rows.execute("INSERT INTO span_sensor VALUES (?, 1, ?, ?)", params![span, observed, all])?;
         rows.execute("INSERT INTO span_database VALUES (?, 1)", [span])?;
-        for (table, own) in CUBES.into_iter().filter(|(table, _)| level == 1 || *table != "port_prefix") {
+        for (table, columns) in CUBES.into_iter().filter(|(table, _)| level == 1 || *table != "port_prefix") {
             let mut cube: BTreeMap<_, (i64, Sketch)> = BTreeMap::new();
             for (first, &(kind, port, region, asn, packets, sources)) in (0u64..).step_by(1000).zip(&COUNTED)
             {
-                let own = own.iter().map(|&column| match column {
+                let own = columns.iter().map(|&column| match column {
                     "port" => port.to_string(),
                     "region" => region.to_owned(),
                     "asn" => asn.to_string(),
@@ -88,8 +88,12 @@ fn fill(path: &Path, key: &SketchKey) -> rusqlite::Result<()> {
                 let class = i64::from(kind == Kind::SynAck);
                 // Columns turn digits into numbers by themselves.
                 let own = own.iter().map(|value| format!("'{value}', ")).collect::<String>();
+                let columns = columns.iter().map(|column| format!("{column}, ")).collect::<String>();
                 rows.execute(
-                    &format!("INSERT INTO {table} VALUES (?, ?, ?, {own}4, 1, ?, ?)"),
+                    &format!(
+                        "INSERT INTO {table} (span, class, kind, {columns}family, sensor, packets, sources)
+                         VALUES (?, ?, ?, {own}4, 1, ?, ?)"
+                    ),
                     params![span, class, kind as i64, packets, sketch.to_bytes()],
                 )?;
             }

@@ -7,10 +7,10 @@ use rusqlite::{Connection, OpenFlags, params};
 use teiten::{
     export::rows::grouped,
     geo::{Geo, Paths},
-    model::{Class, Dimension, Filter, Period, Zone},
+    model::{Class, Dimension, Filter, Period, Region, Service, Zone},
     store::{
         Limits, Place, Reader, Store,
-        query::{Answer, Query, Rank},
+        query::{Answer, Bins, Daily, Query, QueryError, Rank},
     },
 };
 use teiten_tests::scratch::Scratch;
@@ -114,6 +114,7 @@ pub fn run(options: &Options) -> Result<Section> {
         seconds(hour_scans.again),
         format!("{:.1}", hour_scans.again / day_scans.again),
     ]);
+    section.notes.push(series(&path, &quarter, &before, rounds)?);
     let day_rows = count(&connection, 1)?;
     section.notes.push(format!(
         "The file has {} MB: {:.0} bytes an hour row; {} day rows of {:.0} bytes each. Made in {built:.0} s (one \
@@ -250,6 +251,38 @@ fn scans(path: &Path, level: u8, periods: [&Period; 2], rounds: usize) -> Result
         rows += rows_of(&connection, "port_tool", level, period.start, period.end)?;
     }
     Ok(Scans { rows, first, again: median(again) })
+}
+
+/// What a report's series take.
+fn series(path: &Path, quarter: &Period, before: &Period, rounds: usize) -> Result<String> {
+    let reader = Reader::open(path)?;
+    let taken = |ask: &dyn Fn() -> Result<usize, QueryError>| -> Result<(usize, String)> {
+        let mut times = Vec::new();
+        let mut found = 0;
+        for _ in 0..rounds {
+            let start = Instant::now();
+            found = ask()?;
+            times.push(start.elapsed().as_secs_f64());
+        }
+        Ok((found, seconds(median(times))))
+    };
+    let daily = Daily { from: before.start, to: quarter.end, ..Daily::default() };
+    let (ports, of_ports) = taken(&|| reader.daily::<Service>(&daily).map(|counts| counts.rows.len()))?;
+    let (regions, of_regions) = taken(&|| reader.daily::<Region>(&daily).map(|counts| counts.rows.len()))?;
+    let from = quarter.start - 28 * 86_400;
+    let bins = |hours| {
+        let bins = Bins { from, to: quarter.end, hours, regions: None, sensors: None, least_observed: 0.8 };
+        reader.sources_by_bin(&bins).map(|binned| binned.iter().map(|of| of.starts.len()).sum::<usize>())
+    };
+    let (_, of_hours) = taken(&|| bins(&[1]))?;
+    let (all, of_all) = taken(&|| bins(&[1, 2, 3, 6, 12, 24]))?;
+    Ok(format!(
+        "Series of a report, from days: packets of {} services by day over two quarters {of_ports}, of {regions} \
+         regions {of_regions}. From hours, over a quarter and 28 days: sources of all regions by the hour {of_hours}, in \
+         {} bins of 1, 2, 3, 6, 12 and 24 hours {of_all}.",
+        grouped(ports as u64),
+        grouped(all as u64),
+    ))
 }
 
 /// Bytes of a store's file that hold something.
