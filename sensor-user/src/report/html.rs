@@ -70,6 +70,9 @@ struct TableView<'a> {
     notes: Vec<Vec<Piece<'a>>>,
 }
 
+/// Columns of a terminal that a text in a cell may take and still be kept in one line.
+const SHORT_TEXT: usize = 18;
+
 struct CellView<'a> {
     is_head: bool,
     class: String,
@@ -162,7 +165,10 @@ impl<'a> CellView<'a> {
         let bar = bar.map(|bar| format!("{:.3}", (bar / longest).clamp(0.0, 1.0)));
         let number = if is_number { "n" } else { "" };
         let with_bar = if bar.is_some() { "bar" } else { "" };
-        let classes = [number, mark, with_bar].into_iter().filter(|class| !class.is_empty());
+        // So that no name is broken at its hyphen.
+        let is_short = textwrap::core::display_width(&cell.text) <= SHORT_TEXT;
+        let short = if is_short && !is_number { "short-text" } else { "" };
+        let classes = [number, mark, with_bar, short].into_iter().filter(|class| !class.is_empty());
         let class = classes.collect::<Vec<_>>().join(" ");
         Self { is_head, class, sign, bar, text: pieces(&cell.text) }
     }
