@@ -11,6 +11,7 @@ mod cmd;
 mod demo;
 mod elf;
 mod environment;
+mod names;
 mod paths;
 mod pins;
 mod root;
@@ -45,6 +46,8 @@ enum Task {
     Test(test::Args),
     /// Build, then measure as root: `bench ARGS`
     Bench(bench::Args),
+    /// Make the reports' tables of names anew, of regions (CLDR) and ports (IANA); maintainers only
+    Names,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::task(&paths, &args),
         Task::Test(args) => test::task(&paths, &args),
         Task::Bench(args) => bench::task(&paths, &args),
+        Task::Names => names::task(&paths),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

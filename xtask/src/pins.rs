@@ -68,6 +68,34 @@ pub const PYTHON: [PythonPackage; 4] = [
 pub const DEBIAN_CHROMIUM: &str = "chromium";
 pub const DEBIAN_JAPANESE: &str = "fonts-noto-cjk";
 
+/// A package of the npm registry.
+pub struct Archive {
+    pub name: &'static str,
+    pub version: &'static str,
+    /// SHA-512 of the package, in hex.
+    pub sha512: &'static str,
+    /// Name of the folder that it is unpacked in.
+    pub short: &'static str,
+}
+
+/// Names of regions, by the Unicode Consortium (Unicode-3.0).
+pub const CLDR_NAMES: Archive = Archive {
+    name: "cldr-localenames-full",
+    version: "48.2.0",
+    sha512: "e28d296980f3d145e17e10a101516499597608fd184d212a13a5ab0b47cd69f6\
+             920b9bb90c05e98711f7499d548dccdaae292bf034e82997e2a24e84a962dd35",
+    short: "cldr",
+};
+
+/// Names of ports after IANA's registry, by silverwind (BSD-2-Clause).
+pub const PORT_NAMES: Archive = Archive {
+    name: "port-numbers",
+    version: "8.0.35",
+    sha512: "50aa80616469d380d823a8b6a9a90aecd304462aa46baab1827c619be643a2c8\
+             8d62ff5a35589e5b29a6437055d770372e07e58b3961a00544b6bd3066cbc26d",
+    short: "ports",
+};
+
 /// A data package of the npm registry.
 pub struct DataPackage {
     pub name: &'static str,
@@ -85,6 +113,12 @@ pub struct DataPackage {
     pub files: &'static [(&'static str, &'static str)],
     /// Licence texts in the package.
     pub licences: &'static [&'static str],
+}
+
+impl DataPackage {
+    pub const fn archive(&self) -> Archive {
+        Archive { name: self.name, version: self.version, sha512: self.sha512, short: self.short }
+    }
 }
 
 /// Country of an address: IPv4 and IPv6 in one MMDB file.
@@ -138,6 +172,9 @@ mod tests {
 
     #[test]
     fn data_pins_are_whole() {
+        for archive in [CLDR_NAMES, PORT_NAMES] {
+            assert_eq!(archive.sha512.len(), 128, "{}", archive.name);
+        }
         for package in DATA {
             assert_eq!(package.sha512.len(), 128, "{}", package.name);
             assert!(package.version.contains(&package.date.replace('-', "")), "{}", package.name);

@@ -43,6 +43,8 @@ struct Document<'a> {
     alerts: Vec<Vec<Piece<'a>>>,
     cover: Vec<(&'a str, Vec<Piece<'a>>)>,
     summary: Vec<Vec<Piece<'a>>>,
+    /// HTML.
+    note: Option<String>,
     sections: Vec<SectionView<'a>>,
     footer: Vec<Vec<Piece<'a>>>,
 }
@@ -368,6 +370,7 @@ mod tests {
             alerts: vec![evil()],
             cover: vec![(evil(), evil())],
             summary: vec![evil()],
+            note: Some(evil()),
             sections: vec![Section {
                 id: "s",
                 heading: evil(),

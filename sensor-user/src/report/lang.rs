@@ -152,6 +152,8 @@ impl Messages {
             self.date(first)
         } else if first.year() != last.year() {
             say!(self, "dates", first = self.date(first), last = self.date(last))
+        } else if first.month() == last.month() {
+            say!(self, "dates-of-month", year = year, month = month, day = day, last_day = last.day())
         } else {
             let (last_month, last_day) = (last.month(), last.day());
             say!(
@@ -323,10 +325,10 @@ pub fn decimals(value: f64, places: usize) -> String {
     format!("{sign}{whole}{dot}{rest}")
 }
 
-/// A mean, with as many digits as it deserves: `340`, `9.4`, `0.08`.
+/// A mean, with as many digits as it deserves: `340`, `9.4`, `0.08`; a whole number without decimals.
 pub fn level(value: f64) -> String {
     let size = value.abs();
-    let places = if size == 0.0 || size >= 9.95 {
+    let places = if size.fract() == 0.0 || size >= 9.95 {
         0
     } else if size >= 0.095 {
         1
@@ -346,3 +348,6 @@ pub fn rate(value: f64) -> String {
     };
     decimals(value, places)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub struct Page {
     pub cover: Vec<(String, String)>,
     /// The period in a few sentences.
     pub summary: Vec<String>,
+    /// What an analyst has written of the whole, as Markdown.
+    pub note: Option<String>,
     pub sections: Vec<Section>,
     /// Small print at the end.
     pub footer: Vec<String>,

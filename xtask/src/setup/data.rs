@@ -15,7 +15,7 @@ use crate::{
     apt,
     cmd::{self, Cmd},
     paths::{Paths, Scratch},
-    pins::{self, DataPackage},
+    pins::{self, Archive, DataPackage},
 };
 
 /// Says which versions lie in `data/`; written last.
@@ -24,7 +24,11 @@ const STAMP: &str = ".versions";
 pub fn ensure(paths: &Paths) -> Result<String> {
     let data = paths.data();
     if !is_complete(&data) {
-        need_npm()?;
+        need_npm(
+            "fetching the databases failed",
+            "install npm (it comes with Node.js) and run: cargo xtask setup --only data\n\
+             or go without: an agent takes any MMDB by --country",
+        )?;
         fs::create_dir_all(&data).with_context(|| format!("making {} failed", data.display()))?;
         let scratch = Scratch::new(&data).with_context(|| format!("writing in {} failed", data.display()))?;
         let fetched = fetch_all(scratch.path())?;
@@ -44,18 +48,13 @@ fn is_complete(data: &Path) -> bool {
         && pins::DATA.iter().flat_map(|package| package.files).all(|(_, name)| filled(name))
 }
 
-fn need_npm() -> Result<()> {
+/// Makes sure of npm; without it and without apt, says what failed and what to do.
+pub fn need_npm(what: &str, hint: &str) -> Result<()> {
     if cmd::which("npm").is_some() {
         return Ok(());
     }
     if !apt::is_here() {
-        return Err(cmd::failure(
-            "fetching the databases failed",
-            "there is no npm",
-            "install npm (it comes with Node.js) and run: cargo xtask setup --only data\n\
-             or go without: an agent takes any MMDB by --country",
-        )
-        .into());
+        return Err(cmd::failure(what, "there is no npm", hint).into());
     }
     apt::update()?;
     apt::install(&["npm"])?;
@@ -97,9 +96,15 @@ fn fetch_all(scratch: &Path) -> Result<PathBuf> {
 fn fetch(package: &DataPackage, scratch: &Path) -> Result<PathBuf> {
     let again = "run cargo xtask setup --only data again when the npm registry can be reached; \
                  build and tests need no database";
-    let dir = scratch.join(package.short);
+    fetch_archive(&package.archive(), scratch, again)
+}
+
+/// Fetches an archive, checks its sum and returns the folder with its content. `again`: what to do when it cannot
+/// be reached.
+pub fn fetch_archive(archive: &Archive, scratch: &Path, again: &str) -> Result<PathBuf> {
+    let dir = scratch.join(archive.short);
     fs::create_dir_all(&dir)?;
-    let spec = format!("{}@{}", package.name, package.version);
+    let spec = format!("{}@{}", archive.name, archive.version);
     cmd::say(format!("data: fetching {spec}"));
     Cmd::new(format!("fetching {spec}"), "npm")
         .args(["pack", "--loglevel=error", &spec])
@@ -107,9 +112,9 @@ fn fetch(package: &DataPackage, scratch: &Path) -> Result<PathBuf> {
         .hint(again)
         .no_stdin()
         .run()?;
-    let archive = only_archive(&dir)?;
-    let sum = Cmd::new("checking the archive", "sha512sum").arg(&archive).ask()?;
-    if sum.split_whitespace().next() != Some(package.sha512) {
+    let file = only_archive(&dir)?;
+    let sum = Cmd::new("checking the archive", "sha512sum").arg(&file).ask()?;
+    if sum.split_whitespace().next() != Some(archive.sha512) {
         return Err(cmd::failure(
             format!("fetching {spec} failed"),
             format!(
@@ -120,7 +125,7 @@ fn fetch(package: &DataPackage, scratch: &Path) -> Result<PathBuf> {
         )
         .into());
     }
-    Cmd::new("unpacking", "tar").args(["--no-same-owner", "-xzf"]).arg(&archive).arg("-C").arg(&dir).ask()?;
+    Cmd::new("unpacking", "tar").args(["--no-same-owner", "-xzf"]).arg(&file).arg("-C").arg(&dir).ask()?;
     Ok(dir.join("package"))
 }
 

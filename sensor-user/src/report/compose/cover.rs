@@ -52,14 +52,14 @@ impl Writer<'_> {
         }
         let country = self.databases("country");
         let none = country.is_empty();
-        let country = if none { say!(m, "cover-database-none") } else { m.list(&country) };
+        let country = if none { say!(m, "cover-database-none") } else { self.long_list(country) };
         cover.push((say!(m, "cover-region-database"), country));
         if !none {
             cover.push((say!(m, "cover-basis"), say!(m, "cover-basis-value")));
         }
         let asn = self.databases("asn");
         if !asn.is_empty() {
-            cover.push((say!(m, "cover-asn-database"), m.list(&asn)));
+            cover.push((say!(m, "cover-asn-database"), self.long_list(asn)));
         }
         let ranked = match report.rank_by {
             RankBy::Packets => say!(m, "cover-ranked-packets"),
@@ -71,6 +71,12 @@ impl Writer<'_> {
             cover.push((say!(m, "cover-frozen"), m.time(frozen)));
         }
         cover
+    }
+
+    /// Items that have commas of their own.
+    fn long_list(&self, items: Vec<String>) -> String {
+        let join = |head, item| say!(self.messages, "list-long", head = head, item = item);
+        items.into_iter().reduce(join).unwrap_or_default()
     }
 
     /// The databases of a role, each build once.
@@ -231,7 +237,7 @@ impl Writer<'_> {
         }];
         let came_from = |previous| match previous {
             PreviousRank::Rank(rank) => rank,
-            PreviousRank::Outside(places) => places + 1,
+            PreviousRank::Outside(places) => places.saturating_add(1),
             PreviousRank::New => u32::MAX,
             PreviousRank::Unknown => 0,
         };
@@ -285,13 +291,12 @@ impl Writer<'_> {
                 say!(m, "summary-quiet")
             };
         }
-        let headings = findings
+        let headings: Vec<String> = findings
             .iter()
             .take(MOST_NAMED)
-            .map(|finding| self.heading(finding))
-            .reduce(|head, item| say!(m, "list-phenomena", head = head, item = item))
-            .unwrap_or_default();
-        say!(m, "summary-findings", count = findings.len(), headings = headings)
+            .map(|finding| say!(m, "quoted", text = self.heading(finding)))
+            .collect();
+        say!(m, "summary-findings", count = findings.len(), headings = m.list(&headings))
     }
 
     pub(super) fn footer(&self) -> Vec<String> {

@@ -60,6 +60,7 @@ impl Writer<'_> {
             alerts: self.alerts(),
             cover: self.cover(),
             summary: self.summary(),
+            note: self.report.notes.get("report").cloned(),
             sections: vec![
                 self.section("ports", say!(m, "section-ports"), self.ports()),
                 self.section("regions", say!(m, "section-regions"), self.regions()),

@@ -46,20 +46,32 @@ impl Writer<'_> {
             });
             blocks.push(Block::List(list.collect()));
         }
-        blocks.push(Block::Note(self.tested()));
+        blocks.extend(self.tested().map(Block::Note));
         blocks
     }
 
     /// What was looked at, and what could not be.
-    fn tested(&self) -> String {
+    fn tested(&self) -> Option<String> {
         let (m, tested) = (&self.messages, &self.report.tested);
         let (ports, regions, pairs) = (tested.ports, tested.regions, tested.pairs);
-        let mut sentences = vec![if tested.lit_only {
-            say!(m, "phenomena-tested-lit", ports = ports, regions = regions, pairs = pairs)
-        } else {
-            let silences = tested.silence_regions;
-            say!(m, "phenomena-tested", ports = ports, regions = regions, pairs = pairs, silences = silences,)
-        }];
+        let silences = tested.silence_regions;
+        let mut sentences = match (tested.no_history, tested.lit_only) {
+            (true, true) => Vec::new(),
+            (true, false) => vec![say!(m, "phenomena-tested-silences", silences = silences)],
+            (false, true) => {
+                vec![say!(m, "phenomena-tested-lit", ports = ports, regions = regions, pairs = pairs)]
+            }
+            (false, false) => {
+                vec![say!(
+                    m,
+                    "phenomena-tested",
+                    ports = ports,
+                    regions = regions,
+                    pairs = pairs,
+                    silences = silences
+                )]
+            }
+        };
         if !tested.lit_only && !tested.not_testable.is_empty() {
             sentences.push(say!(m, "phenomena-not-testable", count = tested.not_testable.len()));
             if let Some(home) = self.report.home.filter(|home| tested.not_testable.contains(home)) {
@@ -67,7 +79,7 @@ impl Writer<'_> {
                 sentences.push(say!(m, "phenomena-not-testable-home", region = region));
             }
         }
-        self.sentences(&sentences)
+        (!sentences.is_empty()).then(|| self.sentences(&sentences))
     }
 
     /// `1433/TCP: rise from 4 October`.
@@ -479,7 +491,9 @@ impl Writer<'_> {
             before = level(silence.packets.before),
             since = level(silence.packets.since),
         );
-        self.sentences(&[what, depth, say!(m, "silence-reason")])
+        let reason =
+            if silence.level_change { say!(m, "silence-level-reason") } else { say!(m, "silence-reason") };
+        self.sentences(&[what, depth, reason])
     }
 
     fn silence_details(&self, silence: &Silence) -> Vec<(String, String)> {

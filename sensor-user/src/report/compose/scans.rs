@@ -257,7 +257,7 @@ impl Writer<'_> {
         }
         let mut blocks = vec![Block::Paragraph(self.sentences(&sentences))];
         let caption = say!(m, "caption-backscatter-services");
-        let column = words("service", say!(m, "column-port"));
+        let column = words("service", say!(m, "column-attacked"));
         let table =
             self.attacked("backscatter-services", caption, column, &backscatter.services, |service| {
                 self.service_cell(service)
@@ -312,7 +312,7 @@ impl Writer<'_> {
         Table {
             id: "victim-services".into(),
             caption,
-            columns: vec![words("service", say!(m, "column-port")), figures("victims", victims)],
+            columns: vec![words("service", say!(m, "column-attacked")), figures("victims", victims)],
             rows: rows
                 .map(|(service, count)| vec![self.service_cell(*service), count_cell(*count)])
                 .collect(),

@@ -141,7 +141,7 @@ impl Writer<'_> {
     }
 
     /// Days, Mondays, or firsts of months or quarters, whichever are not too many. The first of a year has the year.
-    fn ticks(&self, first: Date, days: usize) -> Vec<(usize, String)> {
+    pub(super) fn ticks(&self, first: Date, days: usize) -> Vec<(usize, String)> {
         let m = &self.messages;
         let mut ticks: Vec<(usize, String)> = Vec::new();
         for (index, date) in (0..days).filter_map(|index| Some((index, day_at(first, index)?))) {

@@ -117,6 +117,20 @@ months = { $month ->
 } { $year }
 year = { $year }
 dates = { $first } to { $last }
+dates-of-month = { $day } to { $last_day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[other] December
+} { $year }
 dates-of-year = { $day } { $month ->
     [1] January
     [2] February
@@ -309,28 +323,35 @@ summary-more-compared = Over the sensors that watched in both periods, that is {
 summary-fewer-compared = Over the sensors that watched in both periods, that is { $change } fewer than in the period before ({ $previous }).
 summary-same = That is as many as in the period before ({ $previous }).
 summary-none = No packet was observed in the period { $period }.
-summary-ports = Most packets went to { $first } ({ $share } of all), followed by { $others }.
-summary-ports-sources = Most unique sources were seen on { $first } ({ $share } of all), followed by { $others }.
-summary-port = All packets went to { $first } ({ $share } of what is ranked).
+summary-ports = Most packets went to { $first }: { $share } of all, followed by { $others }.
+summary-ports-sources = Most unique sources were seen on { $first }: { $share } of all, followed by { $others }.
+summary-port = Of the destination ports, { $first } ranked first, with { $share } of all.
 summary-risen = { $service } ranked { $previous } in the period before and is now { $rank }.
 summary-entered = { $service } was outside the top { $outside } in the period before and is now { $rank }.
 summary-new = { $service } was not seen at all in the period before and is now { $rank }.
 summary-regions = By source region, { $first } ranked first ({ $share }), followed by { $others }.
-summary-region = All packets of known region came from { $first } ({ $share }).
+summary-region = By source region, { $first } ranked first ({ $share }).
 summary-findings = { $count ->
     [one] One notable phenomenon was found: { $headings }.
    *[other] { $count } notable phenomena were found, above all { $headings }.
 }
 summary-quiet = No notable phenomena were found.
 summary-untested = Whether there were notable phenomena cannot be said: there is not enough history to tell.
-list-phenomena = { $head }; { $item }
+list-long = { $head }; { $item }
+quoted = “{ $text }”
 
 ## Rankings
 
 section-ports = Destination ports
 section-regions = Source regions
-caption-ports = Top { $top } destination ports, { $period }
-caption-regions = Top { $top } source regions, { $period }
+caption-ports = { $top ->
+    [one] Top destination port, { $period }
+   *[other] Top { $top } destination ports, { $period }
+}
+caption-regions = { $top ->
+    [one] Top source region, { $period }
+   *[other] Top { $top } source regions, { $period }
+}
 ports-none = No destination port was ranked in this period.
 regions-none = No source region was ranked in this period.
 column-rank = Rank
@@ -366,12 +387,18 @@ below-other = Put together by a bound of the store: { $packets } packets.
 ## Trends
 
 section-trends = Trends
-chart-ports = Packets to the top { $count } destination ports
-chart-regions = Packets from the top { $count } source regions
+chart-ports = { $count ->
+    [one] Packets to the top destination port
+   *[other] Packets to the top { $count } destination ports
+}
+chart-regions = { $count ->
+    [one] Packets from the top source region
+   *[other] Packets from the top { $count } source regions
+}
 chart-finding = Packets by day: { $subject }
 chart-unit-rate = packets per address and day
 chart-unit-packets = packets per day
-chart-description = Packets by day from { $dates }.
+chart-description = Packets by day, { $dates }.
 chart-line = { $name }: { $mean } on average, between { $least } and { $most }.
 chart-line-empty = { $name }: not observed.
 chart-onset = onset
@@ -398,6 +425,10 @@ section-phenomena = Notable phenomena
 phenomena-none = No notable phenomena were found in this period.
 phenomena-untestable = With less than { $days } days of history, rises and falls cannot be told from what is usual; none were looked for.
 phenomena-tested = Rises and falls were looked for in { $ports } ports, { $regions } regions and { $pairs } pairs of region and port; silences in { $silences } regions.
+phenomena-tested-silences = Silences were looked for in { $silences ->
+    [one] { $silences } region.
+   *[other] { $silences } regions.
+}
 phenomena-tested-lit = Rises and falls were looked for in { $ports } ports, { $regions } regions and { $pairs } pairs of region and port. Silences were not, as all sensors are hosts in use.
 phenomena-not-testable = { $count ->
     [one] { $count } region has too few sources, or too little history, to tell whether it fell silent: not testable, which is not normal.
@@ -412,7 +443,7 @@ kind-blind = Sensor blind
 kind-newcomer = Newcomer
 heading-rise = { $subject }: rise from { $onset }
 heading-fall = { $subject }: fall from { $onset }
-heading-silence = { $region }: silence, { $dates }
+heading-silence = { $region }: silence from { $dates }
 heading-silence-open = { $region }: silence from { $onset }
 heading-silence-level = { $region }: lower level from { $onset }
 heading-blind = Sensors blind on { $date }
@@ -465,7 +496,7 @@ surge-narrow-fall = { $prefixes ->
    *[other] At least half of the decrease was that of only { $prefixes } prefixes (IPv4 /24 or IPv6 /48).
 }
 surge-sources = Unique sources went from { $before } to { $since } a day.
-surge-tool = Of these packets, { $share } bore the mark of { $tool }.
+surge-tool = Of the packets since then, { $share } bore the mark of { $tool }.
 surge-newcomer = In the period before, this port had been outside the top { $places }.
 surge-local = It was seen by a part of the sensors only ({ $effective } of { $sensors }, in effect), and may be a matter of these.
 
@@ -481,6 +512,7 @@ silence-depth = Of the { $usual } sources usual in { $bin ->
     [one] an hour
    *[other] { $bin } hours
 }, as few as { $least } were seen ({ $depth } fewer); packets went from { $before } to { $since } a day.
+silence-level-reason = A change that lasts may be one of addresses, routes or the database rather than an outage.
 silence-reason = The other regions together did not fall in these hours: it is not the sensors that were blind, and an outage in the region or on the way to it is likely.
 
 blind-nothing = From { $times } ({ $hours } h), nothing arrived at all, for longer than chance allows: the sensors or their upstream were blind.
@@ -554,7 +586,7 @@ surveys-intro = { $prefixes } prefixes (IPv4 /24, IPv6 /48) hit at least { $port
 surveys-none = No prefix (IPv4 /24, IPv6 /48) hit { $ports } ports in a day.
 surveys-unknown = Survey scanners are not known for any day of this period.
 surveys-days = They are known for { $days } of the period’s { $all } days.
-surveys-slowest = The slowest scan of all IPv4 addresses and { $ports } ports that this many addresses show in a day sends { $rate } packets a second.
+surveys-slowest = With this many addresses, a scan of { $ports } ports of all IPv4 addresses shows within a day only from { $rate } packets a second on.
 surveys-slowest-unknown = How slow a scan would still show cannot be said, as the number of watched addresses is not known.
 caption-declared = Declared scanners
 caption-surveys = Prefixes with the most packets
@@ -580,12 +612,12 @@ backscatter-none = No backscatter was observed.
 backscatter-intro = { $packets } packets from about { $sources } unique sources were answers to packets that somebody sent with forged sources.
 backscatter-intro-no-sources = { $packets } packets were answers to packets that somebody sent with forged sources.
 backscatter-victims = { $victims ->
-    [one] { $victims } address was the victim of an attack that this many addresses show, on { $days } days of addresses in all; { $moore } of them by Moore’s thresholds as well.
-   *[other] { $victims } addresses were victims of attacks that this many addresses show, on { $days } days of addresses in all; { $moore } of them by Moore’s thresholds as well.
+    [one] { $victims } address was attacked, as far as this many watched addresses can tell ({ $days } pairs of address and day); { $moore } of them by Moore’s thresholds as well.
+   *[other] { $victims } addresses were attacked, as far as this many watched addresses can tell ({ $days } pairs of address and day); { $moore } of them by Moore’s thresholds as well.
 }
 backscatter-sources = { $victims ->
-    [one] { $victims } backscatter source answered in bursts, on { $days } days of addresses in all. So few watched addresses do not allow to call them attacks.
-   *[other] { $victims } backscatter sources answered in bursts, on { $days } days of addresses in all. So few watched addresses do not allow to call them attacks.
+    [one] { $victims } backscatter source answered in bursts ({ $days } pairs of address and day); with so few watched addresses this is not called an attack.
+   *[other] { $victims } backscatter sources answered in bursts ({ $days } pairs of address and day); with so few watched addresses these are not called attacks.
 }
 backscatter-no-victims = No source answered in bursts.
 backscatter-victims-unknown = Bursts are not known for any day of this period.
@@ -596,6 +628,7 @@ caption-backscatter-services = Attacked services
 caption-backscatter-regions = Regions of the attacked
 caption-victim-services = Victims by attacked service
 caption-sources-services = Backscatter sources by service
+column-attacked = Attacked service
 column-victims = Victims
 column-burst-sources = Sources in bursts
 
@@ -661,7 +694,7 @@ database-country = regions
 database-asn = autonomous systems
 quality-frames = Frames received
 quality-packets = IP packets counted
-quality-lost = of these, with their source lost
+quality-lost = of these, without their source
 quality-malformed = Malformed
 quality-non-ip = Not IP
 quality-unwatched = Not to a watched address
