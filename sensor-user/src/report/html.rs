@@ -25,6 +25,7 @@ pub fn write(page: &Page, out: &mut impl Write) -> io::Result<()> {
         summary: page.summary.iter().map(|text| pieces(text)).collect(),
         alerts: page.alerts.iter().map(|text| pieces(text)).collect(),
         cover: page.cover.iter().map(|(label, value)| (label.as_str(), pieces(value))).collect(),
+        note: page.note.as_deref().map(markdown),
         sections: page
             .sections
             .iter()
