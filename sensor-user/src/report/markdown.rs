@@ -142,10 +142,19 @@ fn line(text: &str) -> String {
     let safe = escaped(text);
     let safe = safe.trim_start();
     let digits = safe.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = &safe[digits..];
-    // Lists, headings and rules begin so: `-`, `+`, `#`, `=`, `1.`, `1)`.
-    if digits == 0 && rest.starts_with(['-', '+', '#', '=']) || digits > 0 && rest.starts_with(['.', ')']) {
-        return format!("{}\\{rest}", &safe[..digits]);
+    let (number, rest) = safe.split_at(digits);
+    let mut letters = rest.chars();
+    let (first, second) = (letters.next(), letters.next());
+    let ends = second.is_none_or(|letter| letter.is_whitespace() || Some(letter) == first);
+    // Lists, headings and rules begin so: `- `, `+ `, `---`, `#`, `=`, `1. `, `1) `.
+    let means = match first {
+        Some('#' | '=') => number.is_empty(),
+        Some('-' | '+') => number.is_empty() && ends,
+        Some('.' | ')') => !number.is_empty() && ends,
+        _ => false,
+    };
+    if means {
+        return format!("{number}\\{rest}");
     }
     safe.to_owned()
 }
@@ -272,6 +281,8 @@ mod tests {
         // Dates and ports begin lines without harm.
         assert_eq!(line("4 October 2019"), "4 October 2019");
         assert_eq!(line("23/TCP"), "23/TCP");
+        assert_eq!(line("401.5 packets"), "401.5 packets");
+        assert_eq!(line("+25.0%"), "+25.0%");
     }
 
     #[test]

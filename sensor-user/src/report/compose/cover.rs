@@ -296,7 +296,11 @@ impl Writer<'_> {
             .take(MOST_NAMED)
             .map(|finding| say!(m, "quoted", text = self.heading(finding)))
             .collect();
-        say!(m, "summary-findings", count = findings.len(), headings = m.list(&headings))
+        let (count, headings) = (findings.len(), m.list(&headings));
+        if count <= MOST_NAMED {
+            return say!(m, "summary-findings-all", count = count, headings = headings);
+        }
+        say!(m, "summary-findings", count = count, headings = headings)
     }
 
     pub(super) fn footer(&self) -> Vec<String> {

@@ -264,7 +264,7 @@ impl Writer<'_> {
             });
         blocks.extend(filled(table));
         let caption = say!(m, "caption-backscatter-regions");
-        let column = words("region", say!(m, "column-region"));
+        let column = words("region", say!(m, "column-attacked-region"));
         let table = self.attacked("backscatter-regions", caption, column, &backscatter.regions, |region| {
             self.region_cell(region)
         });

@@ -68,11 +68,12 @@ fn a_rise_of_a_port_is_told_as_an_analyst_would() {
     let [en, ja] = told_surge(|_| {});
     assert_eq!(
         en,
-        "Packets to 1433/TCP increased from around 4 October 2019. The daily mean went from 12 packets to 340, \
-         about 28 times as many. It has gone on for more than 28 days and is regarded as a new level; most, 512 \
-         packets, were observed on 29 October. By source region, China accounted for 62.0% of the increase, \
+        "Packets to 1433/TCP increased from around 4 October 2019. The daily mean rose from 12 to 340 packets, about \
+         28 times the previous level. It has gone on for more than 28 days and is regarded as a new level; it peaked \
+         on 29 October with 512 packets. By source region, China accounted for 62.0% of the increase, \
          followed by the US, India, Vietnam and Russia. Many packets were observed from Japan as well (ranked \
-         13th). Unique sources increased as well, from 9 to 212 a day: many hosts took part."
+         13th). Unique sources increased as well, from 9 to 212 a day, which points to many \
+         participating hosts."
     );
     assert_eq!(
         ja,
@@ -86,9 +87,9 @@ fn a_rise_of_a_region_tells_its_services_and_how_narrow_it_is() {
     assert_eq!(en.heading, "Netherlands: rise from 2 December");
     assert_eq!(
         en.text,
-        "Packets from the Netherlands increased from around 2 December 2019. The daily mean went from 1,430 packets \
-         to 3,862, about 2.7 times as many. The increase continued at the end of the period; most, 5,011 packets, \
-         were observed on 18 December. The increase was spread over many ports; the largest parts of it went to \
+        "Packets from the Netherlands increased from around 2 December 2019. The daily mean rose from 1,430 to 3,862 \
+         packets, about 2.7 times the previous level. The increase continued at the end of the period; it peaked on 18 \
+         December with 5,011 packets. The increase was spread over many ports; the largest parts of it went to \
          3389/TCP (9.0%), 22/TCP (5.0%) and 5900/TCP (4.5%). At least half of the increase came from only 2 \
          prefixes (IPv4 /24 or IPv6 /48)."
     );
@@ -124,9 +125,9 @@ fn a_rise_of_a_region_on_a_port_has_both() {
     );
     assert_eq!(
         en.text,
-        "Packets from Japan to 23/TCP increased from around 21 October 2019. The daily mean went from 31 packets to \
-         98, about 3.2 times as many. The increase lasted until 2 November; most, 140 packets, were observed on 24 \
-         October. Unique sources increased as well, from 22 to 71 a day: many hosts took part."
+        "Packets from Japan to 23/TCP increased from around 21 October 2019. The daily mean rose from 31 to 98 packets, \
+         about 3.2 times the previous level. The increase lasted until 2 November and peaked on 24 October with 140 \
+         packets. Unique sources increased as well, from 22 to 71 a day, which points to many participating hosts."
     );
     assert_eq!(
         ja.text,
@@ -139,8 +140,8 @@ fn a_fall_is_told_by_what_is_missing() {
     let [en, ja] = Lang::ALL.map(|lang| of_sample("fall-445-tcp-2019-12-24", lang).text);
     assert_eq!(
         en,
-        "Packets to 445/TCP decreased from around 24 December 2019. The daily mean went from 2,210 packets to 940, \
-         57.5% fewer. The decrease lasted until 28 December; fewest, 811 packets, were observed on 25 December. By \
+        "Packets to 445/TCP decreased from around 24 December 2019. The daily mean fell from 2,210 to 940 packets, \
+         a decrease of 57.5%. The decrease lasted until 28 December; the lowest day was 25 December with 811 packets. By \
          source region, Russia accounted for 33.0% of the decrease, followed by Vietnam. No such packets were \
          observed from Japan. Unique sources went from 890 to 402 a day."
     );
@@ -166,13 +167,13 @@ fn each_circumstance_of_a_surge_has_its_sentence() {
                 surge.direction = Direction::Fall;
                 surge.end = End::Continuing;
             },
-            "The decrease continued at the end of the period; fewest, 512 packets, were observed on 29 October.",
+            "The decrease continued at the end of the period; the lowest day was 29 October with 512 packets.",
             "減少は期間の末日においても続いており、10月29日に最少の512パケットとなった。",
         ),
         (
             |surge| surge.direction = Direction::Fall,
-            "It has gone on for more than 28 days and is regarded as a new level; fewest, 512 packets, were observed \
-             on 29 October.",
+            "It has gone on for more than 28 days and is regarded as a new level; the lowest day was 29 October with 512 \
+             packets.",
             "減少は28日を超えて続いたため新たな水準とみなす。最少は10月29日の512パケットであった。",
         ),
         (
@@ -212,7 +213,7 @@ fn each_circumstance_of_a_surge_has_its_sentence() {
         ),
         (
             |surge| surge.sources = None,
-            "Packets and unique sources increased both: many hosts took part.",
+            "Packets and unique sources both increased, which points to many participating hosts.",
             "パケット数、送信元アドレス数ともに増加しており、多数の送信元によるものとみられる。",
         ),
         (
@@ -263,8 +264,8 @@ fn a_silence_is_told_to_its_bin() {
         en,
         "From 16 November 2019, 18:00 to 23 November, 12:00 (UTC+09:00), the number of unique sources from Iran was \
          far below what is usual, for 162 hours in all (to within 6 h). Of the 84 sources usual in 6 hours, as few as \
-         3 were seen (96.4% fewer); packets went from 402 to 21 a day. The other regions together did not fall in \
-         these hours: it is not the sensors that were blind, and an outage in the region or on the way to it is likely."
+         3 were seen (96.4% fewer); packets went from 402 to 21 a day. The other regions together did not fall in these hours, \
+         so an outage in the region, or of the links to it, is more likely than a fault of the sensors."
     );
     assert_eq!(
         ja,
@@ -411,6 +412,28 @@ fn the_summary_says_the_period_in_a_few_sentences() {
             "注目すべき動向は12件であり、主なものは「1433/TCP：10月4日からの増加」、「オランダ：12月2日からの増加」、「イラン：2019年11月16日から23日の途絶」である。"
         ]
     );
+}
+
+#[test]
+fn a_few_findings_are_all_named() {
+    let mut report = sample::sample();
+    for (count, en, ja) in [
+        (
+            1,
+            "One notable phenomenon was found: “1433/TCP: rise from 4 October”.",
+            "注目すべき動向は1件であり、「1433/TCP：10月4日からの増加」である。",
+        ),
+        (
+            2,
+            "2 notable phenomena were found: “1433/TCP: rise from 4 October” and “Netherlands: rise from 2 December”.",
+            "注目すべき動向は2件であり、「1433/TCP：10月4日からの増加」、「オランダ：12月2日からの増加」である。",
+        ),
+    ] {
+        report.findings = sample::findings();
+        report.findings.truncate(count);
+        let summaries = Lang::ALL.map(|lang| page(&report, lang, &names()).summary.pop().unwrap());
+        assert_eq!(summaries, [en, ja]);
+    }
 }
 
 #[test]

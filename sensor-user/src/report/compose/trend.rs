@@ -145,11 +145,10 @@ impl Writer<'_> {
         let m = &self.messages;
         let mut ticks: Vec<(usize, String)> = Vec::new();
         for (index, date) in (0..days).filter_map(|index| Some((index, day_at(first, index)?))) {
+            let is_month = date.day() == 1 && (days <= EACH_MONTH || date.month() % 3 == 1);
             let label = if days <= EACH_DAY || days <= EACH_WEEK && date.weekday() == Weekday::Monday {
                 m.date_short(date)
-            } else if days <= EACH_WEEK || date.day() != 1 {
-                continue;
-            } else if days > EACH_MONTH && date.month() % 3 != 1 {
+            } else if days <= EACH_WEEK || !is_month {
                 continue;
             } else if ticks.is_empty() || date.month() == 1 {
                 say!(m, "month-short-year", month = date.month(), year = date.year().to_string())

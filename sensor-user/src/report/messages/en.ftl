@@ -285,7 +285,7 @@ cover-database-value = { $name }, built { $built }
 cover-database-value-undated = { $name }, build date not known
 cover-database-none = no database: all sources are of unknown region
 cover-basis = Region of a source
-cover-basis-value = as the database gives it: the country of registration or an estimate of the location, whichever the database knows
+cover-basis-value = as the database gives it: the country of registration or an estimate of the location, whichever it knows
 cover-ranked = Ranked by
 cover-ranked-packets = packets
 cover-ranked-sources = unique sources
@@ -331,9 +331,10 @@ summary-entered = { $service } was outside the top { $outside } in the period be
 summary-new = { $service } was not seen at all in the period before and is now { $rank }.
 summary-regions = By source region, { $first } ranked first ({ $share }), followed by { $others }.
 summary-region = By source region, { $first } ranked first ({ $share }).
-summary-findings = { $count ->
+summary-findings = { $count } notable phenomena were found, above all { $headings }.
+summary-findings-all = { $count ->
     [one] One notable phenomenon was found: { $headings }.
-   *[other] { $count } notable phenomena were found, above all { $headings }.
+   *[other] { $count } notable phenomena were found: { $headings }.
 }
 summary-quiet = No notable phenomena were found.
 summary-untested = Whether there were notable phenomena cannot be said: there is not enough history to tell.
@@ -403,7 +404,7 @@ chart-line = { $name }: { $mean } on average, between { $least } and { $most }.
 chart-line-empty = { $name }: not observed.
 chart-onset = onset
 trend-none = There are no days with enough observation to draw a trend.
-trend-gaps = Days that were not observed for at least { $least } are gaps, not zeros.
+trend-gaps = Days of which less than { $least } was observed are gaps, not zeros.
 
 ## Groups and sensors
 
@@ -456,15 +457,15 @@ surge-rise-region = Packets from { $region } increased from around { $onset }.
 surge-fall-region = Packets from { $region } decreased from around { $onset }.
 surge-rise-pair = Packets from { $region } to { $service } increased from around { $onset }.
 surge-fall-pair = Packets from { $region } to { $service } decreased from around { $onset }.
-surge-levels-rise = The daily mean went from { $before } packets to { $since }, about { $times } times as many.
+surge-levels-rise = The daily mean rose from { $before } to { $since } packets, about { $times } times the previous level.
 surge-levels-rise-from-none = Hardly any had been observed until then; the daily mean has since been { $since } packets.
-surge-levels-fall = The daily mean went from { $before } packets to { $since }, { $part } fewer.
-surge-rise-ended = The increase lasted until { $last }; most, { $packets } packets, were observed on { $peak }.
-surge-rise-continuing = The increase continued at the end of the period; most, { $packets } packets, were observed on { $peak }.
-surge-rise-new-level = It has gone on for more than { $days } days and is regarded as a new level; most, { $packets } packets, were observed on { $peak }.
-surge-fall-ended = The decrease lasted until { $last }; fewest, { $packets } packets, were observed on { $peak }.
-surge-fall-continuing = The decrease continued at the end of the period; fewest, { $packets } packets, were observed on { $peak }.
-surge-fall-new-level = It has gone on for more than { $days } days and is regarded as a new level; fewest, { $packets } packets, were observed on { $peak }.
+surge-levels-fall = The daily mean fell from { $before } to { $since } packets, a decrease of { $part }.
+surge-rise-ended = The increase lasted until { $last } and peaked on { $peak } with { $packets } packets.
+surge-rise-continuing = The increase continued at the end of the period; it peaked on { $peak } with { $packets } packets.
+surge-rise-new-level = It has gone on for more than { $days } days and is regarded as a new level; it peaked on { $peak } with { $packets } packets.
+surge-fall-ended = The decrease lasted until { $last }; the lowest day was { $peak } with { $packets } packets.
+surge-fall-continuing = The decrease continued at the end of the period; the lowest day was { $peak } with { $packets } packets.
+surge-fall-new-level = It has gone on for more than { $days } days and is regarded as a new level; the lowest day was { $peak } with { $packets } packets.
 surge-regions-rise = By source region, { $first } accounted for { $share } of the increase, followed by { $others }.
 surge-regions-rise-one = By source region, { $first } accounted for { $share } of the increase.
 surge-regions-rise-packets = By source region, { $first } sent most of these packets ({ $packets_share }), followed by { $others }, while { $share } of the increase came from { $driver }.
@@ -483,10 +484,10 @@ surge-services-fall = By destination port, { $first } accounted for { $share } o
 surge-services-fall-one = By destination port, { $first } accounted for { $share } of the decrease.
 surge-services-fall-spread = The decrease was spread over many ports; the largest parts of it were those of { $ports }.
 surge-part = { $name } ({ $share })
-surge-wide-rise = Unique sources increased as well, from { $before } to { $since } a day: many hosts took part.
+surge-wide-rise = Unique sources increased as well, from { $before } to { $since } a day, which points to many participating hosts.
 surge-wide-fall = Unique sources decreased as well, from { $before } to { $since } a day.
-surge-wide-rise-unknown = Packets and unique sources increased both: many hosts took part.
-surge-wide-fall-unknown = Packets and unique sources decreased both.
+surge-wide-rise-unknown = Packets and unique sources both increased, which points to many participating hosts.
+surge-wide-fall-unknown = Packets and unique sources both decreased.
 surge-narrow-rise = { $prefixes ->
     [one] At least half of the increase came from a single prefix (IPv4 /24 or IPv6 /48).
    *[other] At least half of the increase came from only { $prefixes } prefixes (IPv4 /24 or IPv6 /48).
@@ -513,7 +514,7 @@ silence-depth = Of the { $usual } sources usual in { $bin ->
    *[other] { $bin } hours
 }, as few as { $least } were seen ({ $depth } fewer); packets went from { $before } to { $since } a day.
 silence-level-reason = A change that lasts may be one of addresses, routes or the database rather than an outage.
-silence-reason = The other regions together did not fall in these hours: it is not the sensors that were blind, and an outage in the region or on the way to it is likely.
+silence-reason = The other regions together did not fall in these hours, so an outage in the region, or of the links to it, is more likely than a fault of the sensors.
 
 blind-nothing = From { $times } ({ $hours } h), nothing arrived at all, for longer than chance allows: the sensors or their upstream were blind.
 blind-all = From { $times } ({ $hours } h), all regions together fell below what is usual: the sensors or their upstream were blind.
@@ -629,12 +630,13 @@ caption-backscatter-regions = Regions of the attacked
 caption-victim-services = Victims by attacked service
 caption-sources-services = Backscatter sources by service
 column-attacked = Attacked service
+column-attacked-region = Region of the attacked
 column-victims = Victims
 column-burst-sources = Sources in bursts
 
 ## Advisories
 
-section-advisories = Against what is known
+section-advisories = Comparison with known advisories
 advisories-none = No advisory on the list fits a port that ranked or changed in this period, or no list was given.
 advisories-intro = { $count ->
     [one] { $count } known advisory or note is about a port that ranked or changed in this period.
@@ -653,7 +655,7 @@ advisory-only = { $service }: observed
 
 ## Quality
 
-section-quality = Quality of the data
+section-quality = Data quality
 quality-complete = The period was observed without a gap of an hour or more, and nothing was lost.
 quality-previous = The period before is { $dates }: { $observed } of it was observed, { $counted } of { $days } days count.
 quality-no-previous = Nothing is known of the period before ({ $dates }).

@@ -146,6 +146,7 @@ summary-new = { $service }は前の期間には観測されなかったが、{ $
 summary-regions = 送信元地域別では{ $first }が最も多く（{ $share }）、{ $others }が続いた。
 summary-region = 送信元地域別では{ $first }が最も多かった（{ $share }）。
 summary-findings = 注目すべき動向は{ $count }件であり、主なものは{ $headings }である。
+summary-findings-all = 注目すべき動向は{ $count }件であり、{ $headings }である。
 summary-quiet = 注目すべき動向はなかった。
 summary-untested = 過去の観測が足りないため、注目すべき動向の有無は判定できない。
 list-long = { $head }、{ $item }
@@ -392,6 +393,7 @@ caption-backscatter-regions = 攻撃対象の地域
 caption-victim-services = サービス別の攻撃対象数
 caption-sources-services = サービス別の跳ね返りパケット送信元数
 column-attacked = 攻撃対象のサービス
+column-attacked-region = 攻撃対象の地域
 column-victims = 攻撃対象数
 column-burst-sources = 集中した送信元数
 
