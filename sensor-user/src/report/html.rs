@@ -25,6 +25,7 @@ pub fn write(page: &Page, out: &mut impl Write) -> io::Result<()> {
         summary: page.summary.iter().map(|text| pieces(text)).collect(),
         alerts: page.alerts.iter().map(|text| pieces(text)).collect(),
         cover: page.cover.iter().map(|(label, value)| (label.as_str(), pieces(value))).collect(),
+        note: page.note.as_deref().map(markdown),
         sections: page
             .sections
             .iter()
@@ -43,6 +44,8 @@ struct Document<'a> {
     alerts: Vec<Vec<Piece<'a>>>,
     cover: Vec<(&'a str, Vec<Piece<'a>>)>,
     summary: Vec<Vec<Piece<'a>>>,
+    /// HTML.
+    note: Option<String>,
     sections: Vec<SectionView<'a>>,
     footer: Vec<Vec<Piece<'a>>>,
 }
@@ -69,6 +72,9 @@ struct TableView<'a> {
     rows: Vec<Vec<CellView<'a>>>,
     notes: Vec<Vec<Piece<'a>>>,
 }
+
+/// Columns of a terminal that a text in a cell may take and still be kept in one line.
+const SHORT_TEXT: usize = 18;
 
 struct CellView<'a> {
     is_head: bool,
@@ -162,7 +168,10 @@ impl<'a> CellView<'a> {
         let bar = bar.map(|bar| format!("{:.3}", (bar / longest).clamp(0.0, 1.0)));
         let number = if is_number { "n" } else { "" };
         let with_bar = if bar.is_some() { "bar" } else { "" };
-        let classes = [number, mark, with_bar].into_iter().filter(|class| !class.is_empty());
+        // So that no name is broken at its hyphen.
+        let is_short = textwrap::core::display_width(&cell.text) <= SHORT_TEXT;
+        let short = if is_short && !is_number { "short-text" } else { "" };
+        let classes = [number, mark, with_bar, short].into_iter().filter(|class| !class.is_empty());
         let class = classes.collect::<Vec<_>>().join(" ");
         Self { is_head, class, sign, bar, text: pieces(&cell.text) }
     }
@@ -362,6 +371,7 @@ mod tests {
             alerts: vec![evil()],
             cover: vec![(evil(), evil())],
             summary: vec![evil()],
+            note: Some(evil()),
             sections: vec![Section {
                 id: "s",
                 heading: evil(),

@@ -61,6 +61,10 @@ pub fn page(lang: &'static str) -> Page {
                 "宛先ポートの1位は引き続き23/TCP(telnet)でした。1433/TCP(ms-sql-s)がTOP10圏外から3位に上昇しました。",
             ),
         ],
+        note: Some(say(
+            "A quarter of **database servers**.",
+            "**データベースサーバー**が目立った四半期でした。",
+        )),
         sections: sections(is_japanese, &say),
         footer: vec![
             say(
