@@ -6,16 +6,19 @@
 //! | [`keep`] | each epoch out of the kernel and into the store, once |
 //! | [`end`] | the way out: detached, drained, removed |
 //! | [`fold`] | kept epochs into hours and days, beside the counting |
-//! | [`record`] | captures into the store, each once |
+//! | [`playback`] | frames of captures, and made ones, through the program |
+//! | [`record`] | the same into the store, each once |
 
 pub mod end;
 pub mod fold;
 pub mod keep;
+pub mod playback;
 pub mod record;
 pub mod start;
 
 pub use end::{Retired, retire};
 pub use fold::{FoldError, Folder, Folding, fold, fold_only};
 pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock};
-pub use record::{Recorded, Recording};
+pub use playback::{Playback, PlaybackError};
+pub use record::{Coverage, Recorded, Recording};
 pub use start::{AgentError, Elsewhere, Start, Started, adopt};

@@ -31,6 +31,7 @@ mod pcapng;
 mod source;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 use pcap::Pcap;
 use pcapng::Pcapng;

@@ -23,7 +23,7 @@ use crate::{
     },
     live::Totals,
     model::Role,
-    synth::{Traffic, player::Player},
+    synth::{self, DEMO, Scenario, Traffic, player::Player},
 };
 
 use super::{
@@ -33,9 +33,6 @@ use super::{
     watch::signalled,
 };
 
-/// The sensors that are watched: prefixes for documentation, which are nobody's.
-const SENSORS: [&str; 2] =
-    ["west=192.0.2.0/24;group=domestic", "east=198.51.100.0/24,2001:db8:1::/48;group=overseas"];
 /// Where the demo's program is pinned: beside that of a sensor, never in its place.
 const PIN_PATH: &str = "/sys/fs/bpf/teiten-demo";
 /// The end of the cable that frames are sent into.
@@ -91,15 +88,16 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
         grouped(args.rate.into())
     );
     let shown = Shown::start(&args.live).await?;
+    let plan = synth::Plan::new(Scenario::parse("the demo's scenario", DEMO)?)?;
+    let sensors = plan.watches.first().and_then(|watch| watch.sensors.clone());
+    let sensors = sensors.context("the demo's scenario has no sensors on its first day")?;
     let sensor_args = SensorArgs {
-        sensor: SENSORS.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        sensor: sensors.iter().cloned().collect(),
         role: Role::Dark,
         v4_prefix: 32,
         v6_prefix: 64,
     };
-    let sensors = sensor_args.sensors()?;
-    let watched: Vec<_> = sensors.watched().into_iter().map(|(prefix, _)| prefix).collect();
-    let traffic = Traffic::new(seed, &watched, &shown.geo().tables())?;
+    let traffic = Traffic::new(plan, seed, &shown.geo().tables());
 
     let namespace = Arc::new(Namespace::new()?);
     let Pair { sender, receiver } = namespace.pair(WORLD, SENSOR).context("cannot make a veth pair")?;

@@ -12,6 +12,7 @@ pub mod query;
 pub mod replay;
 pub mod run;
 pub mod status;
+pub mod synth;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -34,6 +35,8 @@ enum Command {
     Run(run::RunArgs),
     /// Count what is in capture files
     Replay(replay::ReplayArgs),
+    /// Make traffic from a scenario, as a capture or into a store
+    Synth(synth::SynthArgs),
     /// Ask a store: packets, sources, shares and rates by dimensions
     Query(query::QueryArgs),
     /// Write the rows of a store to files
@@ -73,6 +76,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Synth(args) => synth::run(args).await,
             Command::Query(args) => query::run(args).await,
             Command::Export(args) => export::run(args).await,
             Command::Demo(args) => demo::run(args).await,

@@ -15,18 +15,17 @@ use jiff::Timestamp;
 use sensor_common::layout::CHUNK_RECORDS;
 
 use crate::{
-    agent::{self, Recorded, Recording, SharedStore, record::MINUTE_NS},
+    agent::{self, Coverage, Playback, Recorded, SharedStore, record::MINUTE_NS},
     capture::Capture,
     cube::{Cube, SourceLengths},
     export::rows::{Format, Rows, Summary},
     geo::{self, Tables},
     kernel::{
         Mismatch,
-        banks::Banks,
         program::{self, Loaded, Settings, Sizes},
         testrun::{Batch, Workers},
     },
-    model::{Dimension, Sensors},
+    model::{Dimension, Sensors, Zone},
     store::{GRACE, Limits, Place, Store},
 };
 
@@ -36,10 +35,12 @@ use super::{
 };
 
 /// Threads that run frames through the program; more would wait for the reader.
-const MOST_WORKERS: usize = 8;
+pub const MOST_WORKERS: usize = 8;
 /// Chunks of the spill log, beside those of the CPUs: half of them have room for all batches that may
 /// be under way when it is found to be half full, so that nothing is lost.
-const LEAST_CHUNKS: u32 = 32;
+pub const LEAST_CHUNKS: u32 = 32;
+/// Frames from one look at the progress to the next.
+const PROGRESS: u64 = 1024;
 const _: () = assert!(LEAST_CHUNKS as usize / 2 * CHUNK_RECORDS >= 3 * MOST_WORKERS * Batch::MOST);
 
 /// Options of `replay`.
@@ -127,52 +128,51 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     };
     let Loaded { program, banks, .. } = program::load(&settings)?;
     let by_time = args.by.contains(&Dimension::Time);
-    let mut counting = Counting {
-        banks,
-        cube: Cube::new(&args.by, args.sensors.lengths()),
-        summary: Summary::default(),
-        mismatches: Vec::new(),
-        sensors: &sensors,
-        geo: &geo.tables(),
-        recorder: store.as_ref().map(|store| Recorder {
-            store,
-            lengths: args.sensors.lengths(),
-            recording: None,
-            recorded: Vec::new(),
-        }),
-    };
     let workers = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
-    let damaged = thread::scope(|scope| {
-        let mut workers = Workers::start(scope, &program, workers);
+    let tables = geo.tables();
+    let counted = thread::scope(|scope| {
+        let mut counting = Counting {
+            playback: Playback::new(banks, Workers::start(scope, &program, workers)),
+            cube: Cube::new(&args.by, args.sensors.lengths()),
+            summary: Summary::default(),
+            mismatches: Vec::new(),
+            sensors: &sensors,
+            geo: &tables,
+            store: store.as_ref().map(|store| (store, agent::lock(store).zone().clone())),
+            lengths: args.sensors.lengths(),
+            recorded: Vec::new(),
+            coverage: Coverage::default(),
+        };
         let mut damaged = false;
         for mut capture in captures {
-            damaged |= counting.capture(&mut capture, &mut workers, by_time.then_some(args.interval))?;
+            damaged |= counting.capture(&mut capture, by_time.then_some(args.interval))?;
         }
-        anyhow::Ok(damaged)
+        // Without the workers, for whose end the scope waits.
+        let Counting { cube, summary, mismatches, recorded, .. } = counting;
+        anyhow::Ok(Counted { cube, summary, mismatches, recorded, damaged })
     })?;
-    let recorded = counting.recorder.take().map(|recorder| recorder.recorded).unwrap_or_default();
     if let Some(store) = &store {
         // What else waits there is folded by whoever kept it, with the databases of that.
-        for recorded in recorded {
+        for recorded in &counted.recorded {
             agent::fold_only(store, &geo, recorded.generation)?;
         }
         let now = Timestamp::now().as_second();
         agent::lock(store).close_days(now - GRACE, &Limits::default())?;
     }
-    let rows = counting.cube.sorted();
+    let rows = counted.cube.sorted();
     let shown =
         args.top.or((args.format == Format::Table).then_some(20)).unwrap_or(rows.len()).min(rows.len());
     let written = Rows { dimensions: &args.by, sensors: &sensors, rows: &rows[..shown] };
     let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out, args.format, written, rows.len(), &counting.summary)
+    write(&mut out, args.format, written, rows.len(), &counted.summary)
         .context("cannot write to standard output")?;
-    for mismatch in &counting.mismatches {
+    for mismatch in &counted.mismatches {
         log::error!("accounting identity broken, please report this: {mismatch}");
     }
-    if damaged {
+    if counted.damaged {
         log::warn!("the counts are of what could be read");
     }
-    Ok(if counting.mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if counted.mismatches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn write(
@@ -214,25 +214,30 @@ impl ReplayArgs {
     }
 }
 
+/// What was counted of all captures.
+struct Counted {
+    cube: Cube,
+    summary: Summary,
+    mismatches: Vec<Mismatch>,
+    recorded: Vec<Recorded>,
+    damaged: bool,
+}
+
 /// What was counted so far, and where it goes.
 struct Counting<'a> {
-    banks: Banks,
+    playback: Playback,
     cube: Cube,
     summary: Summary,
     mismatches: Vec<Mismatch>,
     sensors: &'a Sensors,
     geo: &'a Tables,
-    recorder: Option<Recorder<'a>>,
-}
-
-/// The way of captures into a store.
-struct Recorder<'a> {
-    store: &'a SharedStore,
+    /// The store, and its time zone.
+    store: Option<(&'a SharedStore, Zone)>,
     lengths: SourceLengths,
-    /// The capture that is being read.
-    recording: Option<Recording>,
-    /// Those that were read.
+    /// Captures that were kept.
     recorded: Vec<Recorded>,
+    /// How much of the capture's time is covered.
+    coverage: Coverage,
 }
 
 /// What frames are counted together by: starts of the interval of the rows, and of the minute that
@@ -246,57 +251,41 @@ struct Slot {
 impl Counting<'_> {
     /// Counts a capture. With an interval, counts go to the interval of their frame. Returns
     /// whether the capture is damaged.
-    fn capture(
-        &mut self,
-        capture: &mut Capture,
-        workers: &mut Workers,
-        every: Option<Duration>,
-    ) -> Result<bool> {
+    fn capture(&mut self, capture: &mut Capture, every: Option<Duration>) -> Result<bool> {
         let bar = progress(capture);
         let every = every.map_or(0, |every| i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
-        let minute = if self.recorder.is_some() { MINUTE_NS } else { 0 };
+        let minute = if self.store.is_some() { MINUTE_NS } else { 0 };
         let start =
             |time: i64, step: i64| if step == 0 { 0 } else { time.div_euclid(step).saturating_mul(step) };
-        if let Some(recorder) = &mut self.recorder {
+        if let Some((store, _)) = &self.store {
             let now = Timestamp::now().as_second();
-            let mut store = agent::lock(recorder.store);
-            let recording = Recording::begin(&mut store, &host_name(), recorder.lengths, self.sensors, now)?;
-            recorder.recording = Some(recording);
+            self.playback.record(store, &host_name(), self.lengths, self.sensors, now)?;
         }
+        self.coverage = Coverage::default();
         let mut slot = Slot::default();
         let mut last = 0;
-        let mut batch = Batch::default();
         while let Some(frame) = capture.next_frame()? {
             let next = Slot { interval: start(frame.time_ns, every), minute: start(frame.time_ns, minute) };
             if next != slot {
-                batch = workers.run(batch)?;
-                self.drain(workers, slot, frame.time_ns)?;
+                self.take_out(slot, frame.time_ns)?;
                 slot = next;
             }
-            if let Some(recording) = self.recorder.as_mut().and_then(|recorder| recorder.recording.as_mut()) {
-                recording.frame(frame.time_ns, frame.bytes);
-            }
+            self.coverage.frame(frame.time_ns);
             last = frame.time_ns;
             self.summary.frames += 1;
-            batch.push(frame.bytes);
-            if batch.is_full() {
-                batch = workers.run(batch)?;
-                if self.banks.is_half_full() {
-                    self.drain(workers, slot, last)?;
-                }
+            if self.playback.frame(frame.time_ns, frame.bytes)? {
+                self.take_out(slot, last)?;
+            }
+            if self.summary.frames % PROGRESS == 0 {
                 bar.set_position(capture.bytes_read());
             }
         }
-        workers.run(batch)?;
-        self.drain(workers, slot, last.saturating_add(1))?;
+        self.take_out(slot, last.saturating_add(1))?;
         bar.finish_and_clear();
         if let Some(damage) = capture.damage() {
             log::warn!("{damage}");
         }
-        if let Some(recorder) = &mut self.recorder
-            && let Some(recording) = recorder.recording.take()
-        {
-            let recorded = recording.finish(&mut agent::lock(recorder.store))?;
+        if let Some(recorded) = self.playback.end_recording()? {
             if !recorded.added {
                 log::warn!(
                     "{}: the store has these frames already, none was added",
@@ -304,33 +293,23 @@ impl Counting<'_> {
                 );
             }
             // One that is there may still have to be folded, if its replay was killed.
-            recorder.recorded.push(recorded);
+            self.recorded.push(recorded);
         }
         Ok(capture.damage().is_some())
     }
 
     /// Takes out what was counted in a slot. `until`: time of the next frame.
-    fn drain(&mut self, workers: &mut Workers, slot: Slot, until: i64) -> Result<()> {
-        let too_short = workers.finish()?;
-        let mut drain = self.banks.drain_at_rest();
-        // Frames that no test run takes.
-        drain.outcomes.runs += too_short;
-        drain.outcomes.malformed += too_short;
-        let summary = &mut self.summary;
-        summary.packets += drain.outcomes.packets;
-        summary.non_ip += drain.outcomes.non_ip;
-        summary.malformed += drain.outcomes.malformed;
-        summary.unwatched += drain.outcomes.unwatched;
-        summary.local += drain.outcomes.local;
-        summary.lost += drain.lost;
-        summary.uncounted += drain.uncounted;
+    fn take_out(&mut self, slot: Slot, until: i64) -> Result<()> {
+        let mut drain = self.playback.take_out()?;
+        self.summary.add(&drain);
         self.cube.add(&drain, slot.interval, self.sensors, self.geo);
         self.mismatches.extend_from_slice(&drain.mismatches);
-        if drain.outcomes.runs > 0
-            && let Some(recorder) = &mut self.recorder
-            && let Some(recording) = &mut recorder.recording
-        {
-            recording.keep(&mut agent::lock(recorder.store), drain, slot.minute, until)?;
+        if let Some((_, zone)) = self.store.as_ref().filter(|_| drain.outcomes.runs > 0) {
+            for pause in self.coverage.pause(slot.minute, zone) {
+                self.playback.keep_nothing(pause)?;
+            }
+            drain.span = self.coverage.minute(slot.minute, until);
+            self.playback.keep(drain)?;
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// Minutes of a window.
 pub const WINDOW: i64 = 10;
+/// Seconds of a window.
+pub const WINDOW_SECONDS: u64 = (WINDOW * MINUTE) as u64;
 /// Seconds by which a window of a day may reach beyond the day, on either side.
 pub const BEYOND: i64 = (WINDOW - 1) * MINUTE;
 /// Packets that a window must have at least.

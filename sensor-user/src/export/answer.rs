@@ -297,7 +297,7 @@ impl Records for Qualities<'_> {
             15 if quality.seconds > 0 => return Value::Real(observed / quality.seconds as f64),
             16 if !quality.databases.is_empty() => {
                 return Value::Text(
-                    quality.databases.iter().map(String::as_str).collect::<Vec<_>>().join("; "),
+                    quality.databases.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
                 );
             }
             _ => return Value::Null,

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Dimension, Row, Sensors, Value};
+use crate::{
+    kernel::Drain,
+    model::{Dimension, Row, Sensors, Value},
+};
 
 use super::records::{self, Column, Records, Shape, dimension};
 pub use super::records::{grouped, share};
@@ -103,6 +106,17 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Adds what was drained, but for the frames, which whoever read them has counted.
+    pub fn add(&mut self, drain: &Drain) {
+        self.packets += drain.outcomes.packets;
+        self.non_ip += drain.outcomes.non_ip;
+        self.malformed += drain.outcomes.malformed;
+        self.unwatched += drain.outcomes.unwatched;
+        self.local += drain.outcomes.local;
+        self.lost += drain.lost;
+        self.uncounted += drain.uncounted;
+    }
+
     /// Names and values, in order.
     pub fn fields(&self) -> [(&'static str, u64); 8] {
         [

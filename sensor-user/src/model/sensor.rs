@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     class::{Role, UnknownRole},
-    dimension::Protocol,
+    service::{Service, UnknownService},
 };
 
 /// A named set of watched prefixes with a role. Written
@@ -21,9 +21,8 @@ pub struct Sensor {
     pub group: Option<String>,
     /// The name that publications use.
     pub alias: Option<String>,
-    /// Services whose packets never arrive, for somebody upstream filters them; in order. The number
-    /// is a port, or a type of ICMP.
-    pub filtered: Vec<(Protocol, u16)>,
+    /// Services whose packets never arrive, for somebody upstream filters them; in order.
+    pub filtered: Vec<Service>,
 }
 
 /// The sensors of a program, by number. At least one.
@@ -48,11 +47,8 @@ pub enum SensorError {
     Role(#[from] UnknownRole),
     #[error("`{0}` is not known here; after the prefixes come `role=`, `group=`, `alias=` and `filtered=`")]
     Attribute(String),
-    #[error(
-        "`{0}` is no service; write a port and its protocol such as 25/tcp, 123/udp or 80/sctp, or a type \
-         such as 8/icmp or 128/icmpv6"
-    )]
-    Filtered(String),
+    #[error(transparent)]
+    Filtered(#[from] UnknownService),
     #[error("there are {0} sensors; {max} is the most that one program counts apart", max = Sensors::MOST)]
     TooMany(usize),
     #[error("two sensors are named `{0}`")]
@@ -114,25 +110,12 @@ fn parse_prefix(text: &str) -> Result<IpNet, SensorError> {
 }
 
 /// Services, sorted, each once.
-fn parse_services(text: &str) -> Result<Vec<(Protocol, u16)>, SensorError> {
-    let mut services = Vec::new();
-    for service in text.split(',').map(str::trim).filter(|service| !service.is_empty()) {
-        services.push(parse_service(service).ok_or_else(|| SensorError::Filtered(service.to_owned()))?);
-    }
+fn parse_services(text: &str) -> Result<Vec<Service>, UnknownService> {
+    let services = text.split(',').map(str::trim).filter(|service| !service.is_empty());
+    let mut services = services.map(str::parse).collect::<Result<Vec<Service>, _>>()?;
     services.sort_unstable();
     services.dedup();
     Ok(services)
-}
-
-fn parse_service(text: &str) -> Option<(Protocol, u16)> {
-    let (number, name) = text.split_once('/')?;
-    let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Icmp, Protocol::Icmpv6];
-    let protocol = protocols.into_iter().find(|protocol| protocol.to_string() == name)?;
-    let number = match protocol {
-        Protocol::Icmp | Protocol::Icmpv6 => number.parse::<u8>().ok()?.into(),
-        _ => number.parse().ok()?,
-    };
-    Some((protocol, number))
 }
 
 impl Sensors {
@@ -264,7 +247,7 @@ mod tests {
         assert!(error("a=192.0.2.0/24;role=grey").contains("dark, lit or honeypot"));
         assert!(error("a=192.0.2.0/24;rôle").contains("`role=`, `group=`, `alias=` and `filtered=`"));
         assert!(error("a=192.0.2.0/24;alias=S 1").contains("`S 1` is no name"));
-        for service in ["25", "25/http", "tcp/25", "65536/tcp", "256/icmp", "-1/udp", "25/TCP"] {
+        for service in ["25", "25/http", "tcp/25", "65536/tcp", "256/icmp", "-1/udp", "+1/udp"] {
             let error = error(&format!("a=192.0.2.0/24;filtered=445/tcp,{service}"));
             assert!(error.starts_with(&format!("`{service}` is no service")), "{error}");
         }
@@ -273,10 +256,10 @@ mod tests {
     #[test]
     fn aliases_and_filtered_services_are_read() {
         let sensor: Sensor =
-            "a=192.0.2.0/24;alias=S1;filtered=445/tcp, 8/icmp,25/tcp,445/tcp,53/udp,".parse().unwrap();
+            "a=192.0.2.0/24;alias=S1;filtered=445/tcp, 8/icmp,25/TCP,445/tcp,53/udp,".parse().unwrap();
         assert_eq!(sensor.alias.as_deref(), Some("S1"));
-        let services = [(Protocol::Tcp, 25), (Protocol::Tcp, 445), (Protocol::Udp, 53), (Protocol::Icmp, 8)];
-        assert_eq!(sensor.filtered, services);
+        let services: Vec<String> = sensor.filtered.iter().map(ToString::to_string).collect();
+        assert_eq!(services, ["25/tcp", "445/tcp", "53/udp", "8/icmp"]);
         let plain: Sensor = "a=192.0.2.0/24;filtered=".parse().unwrap();
         assert_eq!((plain.alias, plain.filtered), (None, Vec::new()));
     }

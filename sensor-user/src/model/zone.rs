@@ -147,7 +147,7 @@ impl Zone {
 
     /// The date of the day that a second falls in. Where a clock is set back over midnight it shows
     /// the day before once more: that counts as the new day.
-    pub(super) fn date_of(&self, second: i64) -> Date {
+    pub fn date_of(&self, second: i64) -> Date {
         let date = self.clock(second).date();
         let next = date.tomorrow().unwrap_or(date);
         if self.start_of(next) <= second.clamp(FIRST, LAST) { next } else { date }

@@ -3,7 +3,27 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`model`] | what a report says, in no language: the JSON document |
-//! | [`page`] | the same as headings, sentences, tables and charts of a language, in no format |
+//! | [`gather`] | from a store to a report |
+//! | [`frozen`] | reports that stay what they were |
+//! | [`publish`] | what everybody may know |
+//! | [`advisories`], [`scanners`], [`notes`] | files that users keep |
+//! | [`lang`], [`names`] | languages, and names of regions and services |
+//! | [`page`], [`compose`] | a report as headings, sentences, tables and charts of a language |
+//! | [`html`], [`chart`], [`markdown`], [`csv`], [`json`] | formats |
 
+pub mod advisories;
+pub mod chart;
+pub mod compose;
+pub mod frozen;
+pub mod gather;
+pub mod html;
+pub mod json;
+pub mod lang;
 pub mod model;
+pub mod names;
 pub mod page;
+pub mod publish;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod scanners;
+pub mod toml_file;

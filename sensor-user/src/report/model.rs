@@ -15,6 +15,8 @@ use crate::{
     model::{Region, Service},
 };
 
+pub use crate::analysis::rank::PreviousRank;
+
 /// Version of this document's form; raised when a reader of the form before could be misled.
 pub const SCHEMA: u32 = 1;
 
@@ -66,6 +68,8 @@ pub struct Report {
     /// What a frozen report said and what the store says now, of the period before.
     pub corrections: Vec<Correction>,
     pub parameters: Parameters,
+    /// Services that the profile `publish` suppresses, as too few sources were seen; empty under it.
+    pub few_sources: Vec<Service>,
     /// An analyst's own text as Markdown, by finding; under `report` of the whole.
     pub notes: BTreeMap<String, String>,
 }
@@ -113,8 +117,10 @@ pub struct Stretch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sensor {
-    /// Its alias; under profile `internal` its name.
+    /// Under profile `publish` its alias, or a number where it has none.
     pub name: String,
+    /// Under profile `internal` its alias as well.
+    pub alias: Option<String>,
     /// `dark`, `lit` or `honeypot`.
     pub role: String,
     pub group: Option<String>,
@@ -241,18 +247,6 @@ pub struct Ranked<S> {
     pub rate: Option<Rate>,
     pub change: Option<Change>,
     pub previous: PreviousRank,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PreviousRank {
-    Rank(u32),
-    /// Beyond so many places.
-    Outside(u32),
-    /// Not a single packet in a period before that was observed.
-    New,
-    /// The period before was not observed, or not for long enough to say.
-    Unknown,
 }
 
 /// Packets that take no part in a ranking.
@@ -670,5 +664,88 @@ pub struct PeriodParameters {
 impl Default for PeriodParameters {
     fn default() -> Self {
         Self { least_observed: 0.8, least_sources: 10 }
+    }
+}
+
+impl Report {
+    /// Makes another region the home one: findings tell its place, as far as they know it.
+    pub fn set_home(&mut self, home: Option<Region>) {
+        self.home = home;
+        for finding in &mut self.findings {
+            if let What::Surge(surge) = &mut finding.what {
+                surge.home = surge.regions.iter().find(|row| Some(row.subject) == home).copied();
+            }
+        }
+    }
+}
+
+/// A constant that no test can go by.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} = {value} cannot be: it must be {bounds}")]
+pub struct ParameterError {
+    name: &'static str,
+    value: f64,
+    bounds: &'static str,
+}
+
+impl Parameters {
+    /// Checks that all constants make sense.
+    ///
+    /// # Errors
+    ///
+    /// The first that does not.
+    pub fn check(&self) -> Result<(), ParameterError> {
+        let Self { period, surge, silence, newcomer } = self;
+        let part = |name, value: f64| (name, value, (0.0..=1.0).contains(&value), "from 0 to 1");
+        let count = |name, value: usize, most: usize| {
+            (name, value as f64, (1..=most).contains(&value), "a whole number from 1 to some hundred")
+        };
+        let positive = |name, value: f64| (name, value, value.is_finite() && value > 0.0, "above 0");
+        let ratio = |name, value: f64| (name, value, value.is_finite() && value >= 1.0, "at least 1");
+        let bins = silence.bins.iter().all(|&hours| hours > 0 && 24 % hours == 0) && silence.bins.is_sorted();
+        let checks = [
+            part("period.least_observed", period.least_observed),
+            count("surge.days", surge.days, 28),
+            count("surge.baseline", surge.baseline, 366),
+            count("surge.new_level", surge.new_level, 366),
+            count("surge.least_history", surge.least_history, surge.baseline),
+            (
+                "surge.trimmed",
+                surge.trimmed as f64,
+                surge.trimmed.saturating_mul(2) < surge.least_history,
+                "less than half of least_history",
+            ),
+            positive("surge.z", surge.z),
+            ratio("surge.ratio", surge.ratio),
+            ratio("surge.day_ratio", surge.day_ratio),
+            positive("surge.excess", surge.excess),
+            count("surge.week_top", surge.week_top, 65_536),
+            part("surge.increase", surge.increase),
+            (
+                "silence.bins",
+                silence.bins.first().copied().unwrap_or(0).into(),
+                !silence.bins.is_empty() && bins,
+                "lengths in hours that divide a day, the shortest first",
+            ),
+            positive("silence.usual", silence.usual),
+            count("silence.weeks", silence.weeks, 52),
+            count("silence.spread_days", silence.spread_days, 366),
+            positive("silence.spread", silence.spread),
+            count("silence.running", silence.running, 100),
+            positive("silence.alert", silence.alert),
+            positive("silence.clear", silence.clear),
+            count("silence.level_days", silence.level_days, 366),
+            positive("silence.blind_factor", silence.blind_factor),
+            (
+                "newcomer.before",
+                newcomer.before.into(),
+                newcomer.before >= newcomer.now,
+                "at least newcomer.now",
+            ),
+        ];
+        match checks.into_iter().find(|&(_, _, holds, _)| !holds) {
+            Some((name, value, _, bounds)) => Err(ParameterError { name, value, bounds }),
+            None => Ok(()),
+        }
     }
 }

@@ -40,6 +40,8 @@ pub struct Words {
     pub date: String,
     /// What stands in a chart where nothing was observed.
     pub not_observed: String,
+    /// A link past everything that comes before the text.
+    pub skip: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,5 +1,7 @@
 //! An epoch, once, in one durable transaction.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fault, Reader, Store, StoreError, Trouble, blob, count, generation::last_epoch, signed};
@@ -85,7 +87,7 @@ impl Epoch {
     }
 
     /// Whether the store has this epoch; an error if it has it with other content.
-    fn is_kept(&self, connection: &Connection, store: &std::path::Path) -> Result<bool, Fault> {
+    fn is_kept(&self, connection: &Connection, store: &Path) -> Result<bool, Fault> {
         let mut find = connection.prepare_cached(
             "SELECT start_ns = ?3 AND end_ns = ?4 AND frames = ?5 AND packets = ?6
                     AND (tallies IS NULL OR tallies = ?7)
@@ -113,6 +115,23 @@ impl Epoch {
             }
             .into()),
         }
+    }
+
+    /// Enters it if it is not there, and follows the last one; to be called within a transaction.
+    fn keep(&self, connection: &Connection, store: &Path) -> Result<(), Fault> {
+        if self.is_kept(connection, store)? {
+            return Ok(());
+        }
+        let Self { generation, number, .. } = *self;
+        let path = || store.to_owned();
+        if !exists(connection, generation)? {
+            return Err(StoreError::NoGeneration { path: path(), generation }.into());
+        }
+        let last = last_epoch(connection, generation)?;
+        if last.map_or(Some(0), |last| last.checked_add(1)) != Some(number) {
+            return Err(StoreError::Sequence { path: path(), generation, epoch: number, last }.into());
+        }
+        self.enter(connection)
     }
 
     /// Enters it; to be called within a transaction.
@@ -192,25 +211,7 @@ impl Store {
     /// the last one, [`StoreError::Differs`] if it is kept with other content.
     pub fn commit(&mut self, epoch: &Epoch) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let kept = self.write("keep an epoch", |connection| {
-            if epoch.is_kept(connection, &path)? {
-                return Ok(());
-            }
-            let last = match exists(connection, epoch.generation)? {
-                true => last_epoch(connection, epoch.generation)?,
-                false => {
-                    let generation = epoch.generation;
-                    return Err(StoreError::NoGeneration { path: path.clone(), generation }.into());
-                }
-            };
-            if last.map_or(Some(0), |last| last.checked_add(1)) != Some(epoch.number) {
-                let Epoch { generation, number, .. } = *epoch;
-                return Err(
-                    StoreError::Sequence { path: path.clone(), generation, epoch: number, last }.into()
-                );
-            }
-            epoch.enter(connection)
-        });
+        let kept = self.write("keep an epoch", |connection| epoch.keep(connection, &path));
         if let Err(error) = kept {
             // After an error from COMMIT it may be there. Then it counts once the log has been
             // written back: a log that could not be written is not trusted with what is in it.
@@ -223,6 +224,21 @@ impl Store {
             }
         }
         self.know(epoch.generation, epoch.number);
+        Ok(())
+    }
+
+    /// Keeps epochs in one transaction, all or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`], but that nobody can say whether they are kept after an error from the very end:
+    /// for those of a generation that is not complete, which can be given up.
+    pub fn commit_together(&mut self, epochs: &[Epoch]) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        self.write("keep epochs", |connection| epochs.iter().try_for_each(|epoch| epoch.keep(connection, &path)))?;
+        for epoch in epochs {
+            self.know(epoch.generation, epoch.number);
+        }
         Ok(())
     }
 

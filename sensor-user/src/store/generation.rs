@@ -260,8 +260,7 @@ struct Definition {
 impl Definition {
     fn of(sensor: &Sensor, addresses: Option<u64>) -> Self {
         let prefixes: Vec<String> = sensor.prefixes.iter().map(ToString::to_string).collect();
-        let service = |(protocol, port): &(_, _)| format!("{port}/{protocol}");
-        let filtered: Vec<String> = sensor.filtered.iter().map(service).collect();
+        let filtered: Vec<String> = sensor.filtered.iter().map(ToString::to_string).collect();
         Self {
             name: sensor.name.clone(),
             alias: sensor.alias.clone(),

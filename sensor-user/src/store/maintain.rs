@@ -13,11 +13,12 @@ use std::{
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, Rows, params};
-use sensor_common::kind::{Family, Kind};
+use sensor_common::kind::Family;
 
 use super::{
     Fault, Store, StoreError,
     fold::{bound_cubes, length_of},
+    query::service_of,
     signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, quality},
     tables::{Limits, MIXED, Table},
@@ -28,7 +29,7 @@ use crate::{
         survey::Services,
         victims,
     },
-    model::{Class, Zone},
+    model::{Class, Service, Zone},
     sketch::Sketch,
 };
 
@@ -456,38 +457,6 @@ fn sketch_error(error: crate::sketch::SketchError) -> Fault {
     Fault::Sql(rusqlite::Error::UserFunctionError(error.into()))
 }
 
-/// A service: a transport and a port, or a type of ICMP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Service {
-    /// IP protocol number.
-    protocol: u8,
-    /// Destination port, or ICMP type.
-    number: u16,
-}
-
-impl Service {
-    /// The service of a row of class `scan`, if it tells one.
-    fn of(kind: u8, family: u8, port: i64) -> Option<Self> {
-        let number = u16::try_from(port).ok()?;
-        let kind = Kind::from_number(kind)?;
-        let protocol = match kind {
-            Kind::Syn | Kind::Tcp => 6,
-            Kind::Udp => 17,
-            Kind::Sctp => 132,
-            kind if kind.has_icmp_type() => {
-                return Some(Self { protocol: if family == 6 { 58 } else { 1 }, number: number >> 8 });
-            }
-            _ => return None,
-        };
-        Some(Self { protocol, number })
-    }
-
-    /// Whether it is a port, which survey scanners are told by.
-    const fn has_port(self) -> bool {
-        matches!(self.protocol, 6 | 17 | 132)
-    }
-}
-
 /// Adds scan packets of a span by service.
 fn add_services(
     connection: &Connection,
@@ -498,7 +467,7 @@ fn add_services(
         .prepare_cached("SELECT kind, family, port, packets FROM port_tool WHERE span = ? AND class = ?")?;
     let mut rows = find.query(params![span, Class::Scan as u8])?;
     while let Some(row) = rows.next()? {
-        if let Some(service) = Service::of(row.get(0)?, row.get(1)?, row.get(2)?) {
+        if let Some(service) = service_of(row.get(0)?, row.get(2)?, row.get(1)?) {
             let packets = services.entry(service).or_default();
             *packets = packets.saturating_add(row.get::<_, i64>(3)?.unsigned_abs());
         }
@@ -584,7 +553,7 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
             }
             _ => None,
         };
-        let Some(service) = Service::of(row.kind, row.family, row.port) else { continue };
+        let Some(service) = service_of(row.kind.into(), row.port, row.family.into()) else { continue };
         if let Some(prefix) = last.filter(|&prefix| prefix != row.prefix) {
             end_prefix(connection, id, prefix, &mut surveyors)?;
         }
@@ -612,7 +581,7 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
         let surveyor = &mut surveyors[family];
         surveyor.packets = surveyor.packets.saturating_add(packets);
         if service.has_port() {
-            surveyor.services.insert(service.protocol.into(), service.number);
+            surveyor.services.insert(service.protocol.number().into(), service.number);
         }
         if let Some((_, sketch)) = sources {
             match &mut surveyor.sources {

@@ -1,5 +1,9 @@
 //! Random numbers that are the same for the same seed, on every machine and in every version.
 
+use std::convert::Infallible;
+
+use rand_core::TryRng;
+
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): nobody
 /// has anything to guess here, so a small and quick generator will do.
 #[derive(Clone, Debug)]
@@ -28,19 +32,44 @@ impl Random {
         ((u128::from(self.u64()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// A number from 0 to just below 1.
+    pub fn fraction(&mut self) -> f64 {
+        (self.u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// A port that a client sends from, and no service.
     pub fn client_port(&mut self) -> u16 {
         32_768 + self.below(28_000) as u16
     }
 
-    /// True `in_1000` times in a thousand.
-    pub fn chance(&mut self, in_1000: u64) -> bool {
-        self.below(1000) < in_1000
+    /// True `of_1000` times in a thousand.
+    pub fn chance(&mut self, of_1000: f64) -> bool {
+        of_1000 > 0.0 && self.fraction() * 1000.0 < of_1000
     }
 
     /// One of some; the default of its type where there are none.
     pub fn pick<T: Copy + Default>(&mut self, of: &[T]) -> T {
         of.get(self.below(of.len() as u64) as usize).copied().unwrap_or_default()
+    }
+}
+
+/// For the distributions of `rand_distr`.
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.iter_mut().zip(self.u64().to_le_bytes()).for_each(|(to, from)| *to = from);
+        }
+        Ok(())
     }
 }
 
@@ -80,11 +109,16 @@ impl<T> Weighted<T> {
     /// A value, as often as its weight asks, with a number below its weight; `None` if there are
     /// no values.
     pub fn draw(&self, random: &mut Random) -> Option<(&T, u64)> {
-        let at = random.below(self.sum());
+        self.at(random.u64()).map(|(value, rest, _)| (value, rest))
+    }
+
+    /// The same for a number that is random already; with the weight, too.
+    pub fn at(&self, random: u64) -> Option<(&T, u64, u64)> {
+        let at = ((u128::from(random) * u128::from(self.sum())) >> 64) as u64;
         let index = self.values.partition_point(|&(sum, _)| sum <= at);
         let before =
             index.checked_sub(1).and_then(|before| self.values.get(before)).map_or(0, |&(sum, _)| sum);
-        self.values.get(index).map(|(_, value)| (value, at - before))
+        self.values.get(index).map(|(sum, value)| (value, at - before, sum - before))
     }
 }
 

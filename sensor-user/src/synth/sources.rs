@@ -1,4 +1,7 @@
-//! Where packets come from: sources by region, of which some are busier than others.
+//! Where packets come from.
+//!
+//! Sources are not remembered: the one of a place in a pool follows from the place and the day, so that
+//! there may be any number of them.
 
 use std::{
     collections::HashMap,
@@ -8,130 +11,90 @@ use std::{
 use sensor_common::kind::Family;
 
 use super::{
-    mix::{Crowd, regions},
+    plan::Pool,
     random::{Random, Weighted, mixed},
 };
 use crate::{geo::Tables, model::Region};
 
-/// Where a pool's region could not be had: anywhere.
-const EVERYWHERE: usize = 0;
-
-/// Sources that are active in a region at a time.
-const ACTIVE: u64 = 600;
-/// How many of a thousand packets come from a source that is new.
-const NEW: u64 = 60;
+/// How often a whole /24 is looked for in a region before any address will do.
+const TRIES: u64 = 64;
 
 /// The numbers of a family's addresses (IPv4) or /64s (IPv6), by weight of their ranges.
 type Space = Weighted<u64>;
 
-/// Pools of sources.
+/// The addresses of all regions.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// By index: all that is routable, then each region's, IPv4 and IPv6.
-    spaces: Vec<[Space; 2]>,
-    regions: Vec<Region>,
-    active: Vec<[Vec<u64>; 2]>,
-    indices: HashMap<Region, usize>,
-    crowds: Vec<(Crowd, Weighted<usize>)>,
+    everywhere: [Space; 2],
+    /// By the region's index in the plan.
+    regions: Vec<(Region, [Space; 2])>,
 }
 
 /// A source, and the region that it was drawn from; `None` if it was drawn from anywhere.
 pub(super) type Source = (IpAddr, Option<Region>);
 
 impl Sources {
-    pub fn new(geo: &Tables) -> Self {
-        let spaces = [Family::V4, Family::V6].map(|family| spaces(geo, family));
-        let mut sources = Self {
-            spaces: Vec::new(),
-            regions: Vec::new(),
-            active: Vec::new(),
-            indices: HashMap::new(),
-            crowds: Vec::new(),
+    pub fn new(geo: &Tables, regions: &[Region]) -> Self {
+        let [mut v4, mut v6] = [Family::V4, Family::V6].map(|family| spaces(geo, family));
+        let mut both = |region| [take(&mut v4, region), take(&mut v6, region)];
+        let everywhere = both(None);
+        Self { everywhere, regions: regions.iter().map(|&region| (region, both(Some(region)))).collect() }
+    }
+
+    /// The regions of which the database knows no address.
+    pub fn missing(&self) -> Vec<Region> {
+        let empty = self.regions.iter().filter(|(_, spaces)| spaces.iter().all(|space| space.sum() == 0));
+        empty.map(|(region, _)| *region).collect()
+    }
+
+    /// A source of a pool that has `count` of them. Gives a number, too, that stays the source's while it
+    /// lives.
+    ///
+    /// The lower a source's place, the busier it is: places have the density −ln x.
+    pub fn draw(&self, pool: &Pool, count: u64, day: u32, family: Family, random: &mut Random) -> (Source, u64) {
+        let at = ((u128::from(random.below(count)) * u128::from(random.u64())) >> 64) as u64;
+        let id = mixed(pool.salt ^ mixed(at));
+        // Each is replaced on days of its own.
+        let life = (u64::from(day) + id % u64::from(pool.stay)) / u64::from(pool.stay);
+        let (space, region) = self.space(pool.region, family);
+        let lived = mixed(id.wrapping_add(life << 32));
+        let number = match pool.prefixes {
+            0 => at_random(space, lived),
+            prefixes => within(space, mixed(pool.salt) ^ ((id >> 8) % u64::from(prefixes)), family, lived),
         };
-        let [mut v4, mut v6] = spaces;
-        sources.add(Region::UNKNOWN, [take(&mut v4, None), take(&mut v6, None)]);
-        let crowds = [
-            Crowd::Scanners,
-            Crowd::Devices,
-            Crowd::Offices,
-            Crowd::Databases,
-            Crowd::Servers,
-            Crowd::Gateways,
-        ];
-        let named = crowds.into_iter().flat_map(|crowd| regions(crowd).iter().chain(super::mix::VICTIMS));
-        for region in named.filter_map(|(code, _)| Region::from_code(code)) {
-            if !sources.indices.contains_key(&region) {
-                sources.add(region, [take(&mut v4, Some(region)), take(&mut v6, Some(region))]);
+        ((address(number, family), region), lived)
+    }
+
+    /// A source of a region that was not there before, but by chance.
+    pub fn fresh(&self, region: Option<usize>, family: Family, random: &mut Random) -> Source {
+        let (space, region) = self.space(region, family);
+        (address(at_random(space, random.u64()), family), region)
+    }
+
+    /// The addresses of a region if the database knows any, with that region.
+    fn space(&self, region: Option<usize>, family: Family) -> (&Space, Option<Region>) {
+        match region.and_then(|region| self.regions.get(region)) {
+            Some((region, spaces)) if spaces[family as usize].sum() > 0 => {
+                (&spaces[family as usize], Some(*region))
             }
-        }
-        sources.crowds = crowds.into_iter().map(|crowd| (crowd, sources.weighted(regions(crowd)))).collect();
-        sources
-    }
-
-    fn add(&mut self, region: Region, spaces: [Space; 2]) {
-        self.indices.insert(region, self.spaces.len());
-        self.spaces.push(spaces);
-        self.regions.push(region);
-        self.active.push(Default::default());
-    }
-
-    /// Pools by their weights.
-    pub fn weighted(&self, regions: &[(&str, u64)]) -> Weighted<usize> {
-        Weighted::new(regions.iter().filter_map(|&(code, weight)| {
-            let index = *self.indices.get(&Region::from_code(code)?)?;
-            Some((index, weight))
-        }))
-    }
-
-    /// A pool of a crowd.
-    pub fn pool(&self, crowd: Crowd, random: &mut Random) -> usize {
-        let crowd = self.crowds.iter().find(|(other, _)| *other == crowd);
-        crowd.and_then(|(_, pools)| pools.draw(random)).map_or(EVERYWHERE, |(&pool, _)| pool)
-    }
-
-    /// A source of a pool: most often one that was there before.
-    pub fn draw(&mut self, pool: usize, family: Family, random: &mut Random) -> Source {
-        let (pool, region) = self.known(pool, family);
-        let is_new = random.chance(NEW);
-        // The lower a source's place, the busier it is.
-        let at = (random.below(ACTIVE) * random.below(ACTIVE) / ACTIVE) as usize;
-        let known = self.active.get(pool).and_then(|active| active[family as usize].get(at)).copied();
-        let number = match known {
-            Some(number) if !is_new => number,
-            _ => {
-                let number = self.number(pool, family, random);
-                if let Some(active) = self.active.get_mut(pool).map(|active| &mut active[family as usize]) {
-                    match active.get_mut(at) {
-                        Some(old) => *old = number,
-                        None => active.push(number),
-                    }
-                }
-                number
-            }
-        };
-        (address(number, family), region)
-    }
-
-    /// A source of a pool that was not there before, but by chance.
-    pub fn fresh(&self, pool: usize, family: Family, random: &mut Random) -> Source {
-        let (pool, region) = self.known(pool, family);
-        (address(self.number(pool, family, random), family), region)
-    }
-
-    /// The pool itself if the database knows any address of its region, with that region.
-    fn known(&self, pool: usize, family: Family) -> (usize, Option<Region>) {
-        match self.spaces.get(pool) {
-            Some(spaces) if pool != EVERYWHERE && spaces[family as usize].sum() > 0 => {
-                (pool, self.regions.get(pool).copied())
-            }
-            _ => (EVERYWHERE, None),
+            _ => (&self.everywhere[family as usize], None),
         }
     }
+}
 
-    fn number(&self, pool: usize, family: Family, random: &mut Random) -> u64 {
-        let space = self.spaces.get(pool).map(|spaces| &spaces[family as usize]);
-        space.and_then(|space| space.draw(random)).map_or(0, |(start, rest)| start + rest)
-    }
+fn at_random(space: &Space, random: u64) -> u64 {
+    space.at(random).map_or(0, |(start, rest, _)| start + rest)
+}
+
+/// An address of the prefix of this number: a /24, or of IPv6 a /48.
+fn within(space: &Space, prefix: u64, family: Family, random: u64) -> u64 {
+    let hosts: u64 = if family == Family::V4 { 0xff } else { 0xffff };
+    let whole = (0..TRIES).find_map(|attempt| {
+        let (&start, rest, size) = space.at(mixed(prefix.wrapping_add(attempt << 32)))?;
+        let net = (start + rest) & !hosts;
+        (net >= start && (net | hosts) - start < size).then_some(net)
+    });
+    whole.map_or_else(|| at_random(space, mixed(prefix)), |net| net | (random & hosts))
 }
 
 /// The address of a number: an IPv6 host is always the same one of its /64.

@@ -4,9 +4,14 @@
 //! adds up what is alike within a span, in the order of its index; the rest is done here, so that a
 //! condition and a dimension mean the same as in [`crate::cube`].
 
+mod bins;
+mod daily;
 mod extract;
 mod group;
 mod quality;
+mod sensors;
+#[cfg(test)]
+mod series_tests;
 mod spans;
 mod table;
 #[cfg(test)]
@@ -16,7 +21,7 @@ use std::collections::BTreeSet;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use rusqlite::{CachedStatement, Connection, params_from_iter, types::Value as SqlValue};
+use rusqlite::{CachedStatement, Connection, Transaction, params_from_iter, types::Value as SqlValue};
 use sensor_common::kind::Family;
 
 use self::{
@@ -30,9 +35,14 @@ use crate::{
     sketch::{Sketch, SketchError},
 };
 
+pub(in crate::store) use daily::service_of;
+
 pub use self::{
+    bins::{Binned, Bins, Series},
+    daily::{Daily, DailyCounts, Key, SensorRow, Told},
     extract::{ExtractLevel, Extracted},
     quality::{Quality, Scanner, Victim},
+    sensors::{Exposure, KeptSensor},
     table::Table,
 };
 
@@ -145,12 +155,19 @@ pub struct Summary {
 }
 
 /// A database of regions or autonomous systems that was in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Database {
     pub role: String,
     pub name: String,
     /// When it was built, where it says so.
     pub built: Option<String>,
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.role, self.name)?;
+        self.built.iter().try_for_each(|built| write!(f, " of {built}"))
+    }
 }
 
 /// Why there is no answer.
@@ -160,6 +177,10 @@ pub enum QueryError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the period is empty: it ends before it begins")]
     Period,
+    #[error("the period has more than 65,535 days")]
+    Long,
+    #[error("a day has no equal parts of {0} hours; write 1, 2, 3, 4, 6, 8, 12 or 24")]
+    Bin(u32),
     #[error(
         "{asked} are not kept together; beside time, sensor, class, kind and family there are {kept}",
         kept = kept()
@@ -198,6 +219,22 @@ impl Reader {
     pub fn query(&self, query: &Query) -> Result<Answer, QueryError> {
         answer(self.connection(), self.zone(), query)
     }
+
+    /// Asks several questions of one state of the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of the questions, and if the store cannot be read.
+    pub fn at_rest<T, E: From<QueryError>>(&self, ask: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let _state = one_state(self.connection()).map_err(QueryError::from)?;
+        ask()
+    }
+}
+
+/// Makes all that is read until the end of the value be of one state of the store. Nothing is written, so there is
+/// nothing to commit.
+fn one_state(connection: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+    connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()
 }
 
 /// Rows of one group.
@@ -630,8 +667,7 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
         }
         seen |= 1 << dimension as u8;
     }
-    // One state of the store for all statements; nothing is written, so there is nothing to commit.
-    let _state = connection.unchecked_transaction()?;
+    let _state = one_state(connection)?;
     let sensors = Sensors::read(connection)?;
     let filter = condition(query);
     if let Some(name) =

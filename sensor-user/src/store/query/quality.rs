@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::{QueryError, Step, count, spans};
+use super::{Database, QueryError, Step, count, one_state, spans};
 use crate::{
     model::{Slot, Zone},
     sketch::Sketch,
@@ -36,8 +36,8 @@ pub struct Quality {
     pub nic_dropped: Option<u64>,
     /// How often an agent started.
     pub restarts: u64,
-    /// Databases of regions and autonomous systems in use: role, type, and when they were built.
-    pub databases: BTreeSet<String>,
+    /// Databases of regions and autonomous systems in use.
+    pub databases: BTreeSet<Database>,
 }
 
 /// A prefix that hit many ports in a day.
@@ -94,6 +94,16 @@ impl Reader {
         quality(self.connection(), self.zone(), from, to, step)
     }
 
+    /// How many days that lie wholly in a period are closed, so that their lists are known.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn closed_days(&self, from: i64, to: i64) -> Result<u32, QueryError> {
+        let sql = "SELECT count(*) FROM span WHERE level = 1 AND start >= ?1 AND start + seconds <= ?2";
+        Ok(self.connection().prepare_cached(sql)?.query_row([from, to], |row| row.get(0))?)
+    }
+
     /// The survey scanners of all days that lie wholly in a period, each day the most ports first.
     ///
     /// # Errors
@@ -124,7 +134,7 @@ pub(super) fn quality(
     if from >= to {
         return Err(QueryError::Period);
     }
-    let _state = connection.unchecked_transaction()?;
+    let _state = one_state(connection)?;
     let near = spans::near(connection, from, to)?;
     // Coarse spans count for no hour, and hours that are gone are told by nobody.
     let days = (step == Step::Day).then_some(Step::Day);
@@ -177,8 +187,8 @@ pub(super) fn quality(
         let mut found = databases.query([span.id])?;
         while let Some(sql) = found.next()? {
             let (role, name, built): (String, String, Option<i64>) = (sql.get(0)?, sql.get(1)?, sql.get(2)?);
-            let built = built.map(|second| format!(" of {}", zone.rfc3339(second))).unwrap_or_default();
-            row.databases.insert(format!("{role}: {name}{built}"));
+            let built = built.map(|second| zone.rfc3339(second));
+            row.databases.insert(Database { role, name, built });
         }
     }
     Ok(rows.into_values().collect())

@@ -17,32 +17,33 @@ use crate::{
     kernel::Drain,
     model::{Prefix, Region, Role, Sensors as Watched},
     sketch::{Scope, SketchKey},
+    store::schema,
 };
 
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
+pub(super) const HOUR: i64 = 3600;
+pub(super) const DAY: i64 = 24 * HOUR;
 /// Midnight of 2019-10-04 in Tokyo.
-const START: i64 = 1_570_114_800;
+pub(super) const START: i64 = 1_570_114_800;
 
-fn zone() -> Zone {
+pub(super) fn zone() -> Zone {
     Zone::named("Asia/Tokyo").unwrap()
 }
 
 /// Some packets of one source in one hour.
 #[derive(Clone, Debug)]
-struct Event {
+pub(super) struct Event {
     /// Hours since [`START`].
-    hour: i64,
-    kind: Kind,
-    port: u16,
-    region: &'static str,
-    asn: u32,
-    tool: Tool,
-    family: Family,
+    pub hour: i64,
+    pub kind: Kind,
+    pub port: u16,
+    pub region: &'static str,
+    pub asn: u32,
+    pub tool: Tool,
+    pub family: Family,
     /// Row of the sensor.
-    sensor: i64,
-    source: u64,
-    packets: u64,
+    pub sensor: i64,
+    pub source: u64,
+    pub packets: u64,
 }
 
 impl Default for Event {
@@ -63,7 +64,7 @@ impl Default for Event {
 }
 
 impl Event {
-    fn class(&self) -> Class {
+    pub fn class(&self) -> Class {
         Class::of(self.kind, Role::Dark)
     }
 
@@ -92,14 +93,16 @@ fn family_number(family: Family) -> i64 {
     }
 }
 
-fn key() -> SketchKey {
+pub(super) fn key() -> SketchKey {
     SketchKey::new([7; 16])
 }
 
 /// An empty store with three rows of two sensors: 1 west, 2 east, 3 west as it was defined later.
-fn store() -> Connection {
+pub(super) fn store() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("../v1.sql")).unwrap();
+    for (step, number) in schema::steps(0) {
+        schema::migrate(&connection, step, number).unwrap();
+    }
     for (id, name, addresses) in [(1, "west", Some(256)), (2, "east", Some(16)), (3, "west", Some(128))] {
         let sql = "INSERT INTO sensor VALUES (?, ?, NULL, 'dark', NULL, '', ?, '', 0, NULL)";
         connection.execute(sql, params![id, name, addresses]).unwrap();
@@ -107,7 +110,7 @@ fn store() -> Connection {
     connection
 }
 
-fn span(connection: &Connection, level: i64, start: i64, seconds: i64, packets: u64) -> i64 {
+pub(super) fn span(connection: &Connection, level: i64, start: i64, seconds: i64, packets: u64) -> i64 {
     let sql = "INSERT INTO span (level, start, seconds, observed_ns, packets) VALUES (?, ?, ?, ?, ?)";
     connection.execute(sql, params![level, start, seconds, seconds * 1_000_000_000, packets as i64]).unwrap();
     let id = connection.last_insert_rowid();
@@ -119,7 +122,7 @@ fn span(connection: &Connection, level: i64, start: i64, seconds: i64, packets: 
 }
 
 /// Adds a span that holds these events, in all cubes.
-fn fill(connection: &Connection, level: i64, start: i64, seconds: i64, events: &[Event]) -> i64 {
+pub(super) fn fill(connection: &Connection, level: i64, start: i64, seconds: i64, events: &[Event]) -> i64 {
     let id = span(connection, level, start, seconds, events.iter().map(|event| event.packets).sum());
     for table in Table::ALL.into_iter().filter(|table| level == 1 || !table.is_of_days()) {
         let columns = table.key();
@@ -161,7 +164,7 @@ fn put(
 }
 
 /// Hours of all events, and days of those that are closed.
-fn filled(events: &[Event], closed: &[i64]) -> Connection {
+pub(super) fn filled(events: &[Event], closed: &[i64]) -> Connection {
     let connection = store();
     let hours: BTreeMap<i64, Vec<Event>> = events.iter().fold(BTreeMap::new(), |mut hours, event| {
         hours.entry(event.hour).or_insert_with(Vec::new).push(event.clone());
@@ -360,15 +363,15 @@ fn what_is_not_folded_yet_is_told() {
 }
 
 /// A row of port × region with these packets and no sketch.
-fn bare(connection: &Connection, table: Table, span: i64, cells: [SqlValue; 6], packets: u64) {
+pub(super) fn bare(connection: &Connection, table: Table, span: i64, cells: [SqlValue; 6], packets: u64) {
     put(connection, table, span, cells.to_vec(), packets, None);
 }
 
-fn int(number: i64) -> SqlValue {
+pub(super) fn int(number: i64) -> SqlValue {
     SqlValue::Integer(number)
 }
 
-fn text(text: &str) -> SqlValue {
+pub(super) fn text(text: &str) -> SqlValue {
     SqlValue::Text(text.to_owned())
 }
 
@@ -512,7 +515,7 @@ fn quality_of_hours_and_days() {
     );
     assert_eq!((rows[0].frames, rows[0].nic_dropped, rows[0].nic_received), (2, Some(3), None));
     assert_eq!(
-        rows[0].databases.iter().collect::<Vec<_>>(),
+        rows[0].databases.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["asn: csv", "country: GeoLite2-Country of 2019-10-02T16:06:40+09:00"]
     );
     let rows = quality::quality(&connection, &zone(), START, START + 2 * DAY, Step::Day).unwrap();
@@ -636,7 +639,7 @@ fn only(row: &Row, by: &[Dimension], time: i64) -> Row {
     only
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
+pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
     let what = (
         prop::sample::select(Kind::ALL.to_vec()),
         prop::sample::select(vec![0u16, 1, 6, 17, 23, 58, 80, 132, 443, 8 << 8, 3 << 8 | 1]),

@@ -1,5 +1,14 @@
 //! Surges: days that rise above what was usual, or fall below it.
 
+mod candidates;
+mod scan;
+mod statistic;
+#[cfg(test)]
+mod tests;
+
+pub use candidates::candidates;
+pub use scan::find;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +32,7 @@ pub enum End {
     NewLevel,
 }
 
-/// Constants of the test.
+/// Constants of the test. `docs/detection.md` shows what they lead to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
@@ -33,14 +42,16 @@ pub struct Parameters {
     pub baseline: usize,
     /// The highest and the lowest days of the baseline that are left out of its mean.
     pub trimmed: usize,
+    /// Valid days before the tested ones over which the overdispersion is taken, as far as there are so many.
+    pub spread_days: usize,
     /// Least value of z.
     pub z: f64,
     /// Least ratio of the sum to the baseline's, and of each day to the baseline's mean. Of falls their reciprocals.
     pub ratio: f64,
     pub day_ratio: f64,
-    /// Least excess of the sum, in packets.
+    /// Least excess of the sum, in packets, times the overdispersion.
     pub excess: f64,
-    /// After so many days a surge is a new level.
+    /// After so many valid days a surge is a new level.
     pub new_level: usize,
     /// With fewer valid days before, a series is not testable.
     pub least_history: usize,
@@ -57,6 +68,7 @@ impl Default for Parameters {
             days: 3,
             baseline: 28,
             trimmed: 3,
+            spread_days: 91,
             z: 5.0,
             ratio: 1.5,
             day_ratio: 1.25,
@@ -74,11 +86,11 @@ impl Default for Parameters {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub direction: Direction,
-    /// First day.
+    /// First day; before the period if it began there.
     pub onset: usize,
     /// The last of the days by which it was found.
     pub found: usize,
-    /// The last day of it.
+    /// The last day of it; of a new level the day by which it was usual.
     pub last: usize,
     pub end: End,
     /// The highest day (of a fall the lowest).
@@ -94,8 +106,9 @@ pub struct Found {
 /// What came of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// Never so many valid days of history as are needed.
+    /// On no day of the period as many valid days of history as are needed, or no day.
     NotTestable,
-    /// In order of time, not overlapping.
+    /// In order of onset. They do not overlap, except that one may lie within an earlier one that had become the
+    /// usual level before, and ended after it.
     Tested(Vec<Found>),
 }

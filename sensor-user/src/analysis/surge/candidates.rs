@@ -1,0 +1,83 @@
+//! Which of many series are worth testing.
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use super::Parameters;
+
+/// Days of a week.
+const WEEK: usize = 7;
+
+/// The keys of those series that are among the first of any week of the period by their sum of it, or that have a
+/// sufficient part of the period's increase or decrease; in order.
+///
+/// Series are counts a day as for [`find`](super::find), one at a time: they need not be in memory together. Weeks
+/// are the period's blocks of 7 days from its first day on, the last one may be shorter. Of equal sums in a week's
+/// last place the lower keys are taken, so that there are never more than there are places; nothing is no
+/// candidate. Increase is that of the mean valid day of the period over the mean valid day before it; series that
+/// have no valid day on one of both sides have none.
+#[must_use]
+pub fn candidates<K: Clone + Ord, S: AsRef<[Option<f64>]>>(
+    series: impl IntoIterator<Item = (K, S)>,
+    from: usize,
+    parameters: &Parameters,
+) -> Vec<K> {
+    let mut weeks: Vec<Top<K>> = Vec::new();
+    let mut changes: Vec<(f64, K)> = Vec::new();
+    for (key, days) in series {
+        let (before, period) = days.as_ref().split_at(from.min(days.as_ref().len()));
+        for (week, days) in period.chunks(WEEK).enumerate() {
+            if weeks.len() <= week {
+                weeks.push(Top::default());
+            }
+            let sum = days.iter().filter_map(valid).sum();
+            weeks[week].offer(sum, &key, parameters.week_top);
+        }
+        if let Some(change) = mean(period).zip(mean(before)).map(|(since, before)| since - before)
+            && change != 0.0
+        {
+            changes.push((change, key));
+        }
+    }
+    let mut chosen: BTreeSet<K> = weeks.into_iter().flat_map(|week| week.0).map(|entry| entry.1).collect();
+    let increase: f64 = changes.iter().map(|&(change, _)| change.max(0.0)).sum();
+    let decrease: f64 = changes.iter().map(|&(change, _)| change.min(0.0)).sum();
+    chosen.extend(changes.into_iter().filter_map(|(change, key)| {
+        let whole = if change > 0.0 { increase } else { decrease };
+        (change / whole >= parameters.increase).then_some(key)
+    }));
+    chosen.into_iter().collect()
+}
+
+/// A day's count, if it counts.
+fn valid(day: &Option<f64>) -> Option<f64> {
+    day.filter(|count| count.is_finite() && *count >= 0.0)
+}
+
+fn mean(days: &[Option<f64>]) -> Option<f64> {
+    let (sum, count) =
+        days.iter().filter_map(valid).fold((0.0, 0), |(sum, count), day| (sum + day, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// The highest sums of a week with their keys, the highest first. They are no negative numbers, whose bits are in
+/// the same order as they are.
+struct Top<K>(BTreeSet<(Reverse<u64>, K)>);
+
+impl<K: Clone + Ord> Top<K> {
+    fn offer(&mut self, sum: f64, key: &K, places: usize) {
+        let place = Reverse(sum.to_bits());
+        let full = self.0.len() >= places;
+        if sum > 0.0 && (!full || self.0.last().is_some_and(|last| (&place, key) < (&last.0, &last.1))) {
+            self.0.insert((place, key.clone()));
+            if full {
+                self.0.pop_last();
+            }
+        }
+    }
+}
+
+impl<K> Default for Top<K> {
+    fn default() -> Self {
+        Self(BTreeSet::new())
+    }
+}

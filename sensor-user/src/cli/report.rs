@@ -1,0 +1,282 @@
+//! `teiten report`: what a CSIRT publishes of a period, from a store.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use jiff::Timestamp;
+use log::{info, warn};
+
+use crate::{
+    model::{Period, Region},
+    report::{
+        advisories::Advisories,
+        compose, csv,
+        frozen::Frozen,
+        gather::{self, Request},
+        html, json,
+        lang::Lang,
+        markdown,
+        model::{Parameters, Profile, RankBy, Report},
+        names::Names,
+        notes,
+        page::{Block, Page, Table},
+        publish, scanners, toml_file,
+    },
+    store::Reader,
+};
+
+use super::{
+    query::{StoreArgs, write_whole},
+    watch::start_log,
+};
+
+/// Rows of a ranking that can be asked for.
+const MOST_ROWS: usize = 1000;
+
+/// Options of `report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// 2019-10-03, 2019-W40, 2019-10, 2019-Q4, 2019, FROM..TO, yesterday, last-week, last-month, last-quarter,
+    /// last-year; compared with the period of the same kind before
+    #[arg(value_name = "PERIOD")]
+    period: String,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Language of all text
+    #[arg(long, env = "TEITEN_LANG", value_enum, default_value_t = Lang::En)]
+    lang: Lang,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Html)]
+    format: Format,
+    /// Rows of a ranking, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// Region whose rank is told with every finding, such as JP
+    #[arg(long, env = "TEITEN_HOME", value_name = "REGION", value_parser = home)]
+    home: Option<Region>,
+    /// Only what this sensor counted; may be given several times
+    #[arg(long = "sensor", value_name = "NAME")]
+    sensors: Vec<String>,
+    /// For whom
+    #[arg(long, value_enum, default_value_t = Profile::Publish)]
+    profile: Profile,
+    /// Which rows are the first
+    #[arg(long, value_enum, default_value_t = RankBy::Packets)]
+    rank_by: RankBy,
+    /// TOML file of advisories, told where their ports rank, surge or appear; see `teiten advisories`
+    #[arg(long, env = "TEITEN_ADVISORIES", value_name = "FILE")]
+    advisories: Option<PathBuf>,
+    /// Markdown file of your own text: a heading `# ID` for each finding, `# report` for the whole
+    #[arg(long, value_name = "FILE")]
+    notes: Option<PathBuf>,
+    /// TOML file of scanners that declare themselves: organisation, url, prefixes
+    #[arg(long, env = "TEITEN_SCANNERS", value_name = "FILE")]
+    scanners: Option<PathBuf>,
+    /// TOML file of names that replace those of regions and services
+    #[arg(long, env = "TEITEN_NAMES", value_name = "FILE")]
+    names: Option<PathBuf>,
+    /// TOML file of constants that replace those of the tests
+    #[arg(long, env = "TEITEN_PARAMETERS", value_name = "FILE")]
+    parameters: Option<PathBuf>,
+    /// Keep figures, parameters and notes as they are now, for this report and as the next one's previous ranks
+    #[arg(long)]
+    freeze: bool,
+    /// Directory of frozen reports [default: the store's name and .reports]
+    #[arg(long, env = "TEITEN_FROZEN", value_name = "DIR")]
+    frozen: Option<PathBuf>,
+    /// Make it from the store although it is frozen
+    #[arg(long, conflicts_with = "freeze")]
+    anew: bool,
+    /// With --format csv: this table only, such as `ports`
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// With --format csv: begin files with a byte-order mark, as spreadsheets want it
+    #[arg(long)]
+    bom: bool,
+    /// Write to this file instead of standard output; with --format csv to a file per table in this directory
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A page of its own, without script, to read and to print
+    Html,
+    /// Markdown, to paste into a publication
+    Md,
+    /// One JSON document
+    Json,
+    /// Comma-separated values, a file per table
+    Csv,
+}
+
+fn home(text: &str) -> Result<Region, String> {
+    Region::from_code(text).ok_or_else(|| "write the two letters of ISO 3166, such as JP".to_owned())
+}
+
+/// Makes a report and writes it.
+///
+/// # Errors
+///
+/// If a file that is named cannot be used, the period is none, or the report cannot be written. Nothing is written
+/// then.
+pub async fn run(args: ReportArgs) -> Result<ExitCode> {
+    start_log(None);
+    tokio::task::spawn_blocking(move || report(&args)).await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(args: &ReportArgs) -> Result<()> {
+    ensure!((1..=MOST_ROWS).contains(&args.top), "--top {}: a ranking has 1 to {MOST_ROWS} rows", args.top);
+    if args.format == Format::Csv && args.output.is_none() && args.table.is_none() {
+        bail!("a report has many tables: name a directory for them with -o, or one of them with --table ports");
+    }
+    if args.format != Format::Csv && (args.table.is_some() || args.bom) {
+        bail!("--table and --bom are for --format csv");
+    }
+    let names = Names::new(args.names.as_deref())?;
+    let reader = args.store.open()?;
+    let mut report = made(args, &reader)?;
+    if let Some(path) = &args.notes {
+        let known: Vec<&str> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
+        report.notes.extend(notes::read(path, &known)?);
+    }
+    if args.freeze {
+        report.frozen = Some(report.made.clone());
+        let path = frozen_path(args, &reader, &report.period.text);
+        Frozen::keep(&path, &report)?;
+        info!("{} is frozen in {}", report.period.text, path.display());
+    }
+    let report = match args.profile {
+        Profile::Publish => publish::published(report),
+        Profile::Internal => report,
+    };
+    write(args, &report, &names)
+}
+
+/// The report of the period: the frozen one if there is one, else from the store.
+fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
+    let now = Timestamp::now().as_second();
+    let zone = reader.zone();
+    let period = Period::parse(&args.period, zone, now)?;
+    let path = frozen_path(args, reader, &period.text(zone));
+    if !args.anew
+        && !args.freeze
+        && let Some(mut frozen) = Frozen::read(&path)?
+    {
+        info!("{} is frozen: its figures are those of {}", frozen.period.text, path.display());
+        let known = frozen.ports.rows.len().max(frozen.regions.rows.len());
+        if args.top > known.max(frozen.top) {
+            warn!("it was frozen with {known} rows, and --top {} asks for more; --anew reads the store", args.top);
+        }
+        frozen.top = args.top;
+        frozen.set_home(args.home.or(frozen.home));
+        return Ok(frozen);
+    }
+    let previous = frozen_path(args, reader, &period.previous(zone).text(zone));
+    let frozen = Frozen::read(&previous)?;
+    let parameters = match &args.parameters {
+        Some(path) => parameters(path)?,
+        None => Parameters::default(),
+    };
+    let advisories = args.advisories.as_deref().map(Advisories::read).transpose()?;
+    let scanners = args.scanners.as_deref().map(scanners::read).transpose()?;
+    let request = Request {
+        period,
+        top: args.top,
+        home: args.home,
+        sensors: &args.sensors,
+        rank_by: args.rank_by,
+        parameters: &parameters,
+        advisories: advisories.as_ref().map_or(&[], |advisories| &advisories.list),
+        scanners: scanners.as_deref().unwrap_or_default(),
+        frozen: frozen.as_ref(),
+        now,
+    };
+    gather::gather(reader, &request).with_context(|| format!("store {}", reader.path().display()))
+}
+
+fn frozen_path(args: &ReportArgs, reader: &Reader, period: &str) -> PathBuf {
+    Frozen::new(args.frozen.as_deref(), reader.path()).path(period, args.rank_by, &args.sensors)
+}
+
+fn parameters(path: &Path) -> Result<Parameters> {
+    let parameters: Parameters = toml_file::read(path)?;
+    parameters.check().with_context(|| path.display().to_string())?;
+    Ok(parameters)
+}
+
+fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
+    let page = || compose::page(report, args.lang, names);
+    match args.format {
+        Format::Html => put_out(args, |out| Ok(html::write(&page(), out)?)),
+        Format::Md => put_out(args, |out| Ok(markdown::write(&page(), out)?)),
+        Format::Json => {
+            let text: BTreeMap<String, String> = compose::sentences(report, args.lang, names);
+            let document = json::Document { report, language: args.lang.tag(), text: &text };
+            put_out(args, |out| Ok(json::write(&document, out)?))
+        }
+        Format::Csv => {
+            let page = page();
+            let tables = tables(&page);
+            match &args.table {
+                Some(name) => {
+                    let table = tables.iter().find(|table| table.id == *name).with_context(|| {
+                        let known: Vec<&str> = tables.iter().map(|table| table.id.as_str()).collect();
+                        format!("this report has no table `{name}`; it has {}", known.join(", "))
+                    })?;
+                    put_out(args, |out| Ok(csv::write(table, args.bom, out)?))
+                }
+                None => {
+                    let directory = args.output.as_deref().unwrap_or_else(|| Path::new("."));
+                    write_tables(directory, &tables, args.bom)
+                }
+            }
+        }
+    }
+}
+
+/// All tables of a page.
+fn tables(page: &Page) -> Vec<&Table> {
+    let blocks = page.sections.iter().flat_map(|section| &section.blocks);
+    blocks
+        .filter_map(|block| match block {
+            Block::Table(table) => Some(table),
+            _ => None,
+        })
+        .collect()
+}
+
+fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    for table in tables {
+        let path = directory.join(format!("{}.csv", table.id));
+        write_whole(&path, |file| {
+            let mut out = BufWriter::new(file);
+            csv::write(table, bom, &mut out)?;
+            Ok(out.flush()?)
+        })?;
+    }
+    Ok(())
+}
+
+fn put_out(args: &ReportArgs, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    match &args.output {
+        Some(path) => write_whole(path, |file| {
+            let mut out = BufWriter::new(file);
+            write(&mut out)?;
+            Ok(out.flush()?)
+        }),
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(&mut out).and_then(|()| Ok(out.flush()?)).context("cannot write to standard output")
+        }
+    }
+}
