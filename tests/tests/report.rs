@@ -1,9 +1,12 @@
 //! `teiten report`, from packets to the page: quarters whose tables are known, and stores that have something wrong
 //! with them.
+//!
+//! Environment: `TEITEN_MADE_STORES` is a directory where the stores that scenarios make are kept, and taken from by
+//! the next run: for those who work on reports, and not on what fills a store.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock},
 };
@@ -29,7 +32,14 @@ fn project(path: &str) -> PathBuf {
 
 /// Fills a new store from a scenario, through the loaded program.
 fn synth(scenario: &str) -> PathBuf {
-    let store = shared().path("synth.db");
+    let kept = env::var_os("TEITEN_MADE_STORES").map(|directory| {
+        let name = Path::new(scenario).with_extension("db");
+        Path::new(&directory).join(name.file_name().expect("a scenario's name"))
+    });
+    let store = kept.unwrap_or_else(|| shared().path("synth.db"));
+    if store.exists() {
+        return store;
+    }
     let mut command = plain();
     command.arg("synth").arg(project(scenario)).arg("--store").arg(&store);
     command.arg("--country").arg(project("data/country.mmdb")).env("TEITEN_SPILL_MEMORY", "8M");
