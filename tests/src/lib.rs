@@ -19,7 +19,8 @@
 //! - [`capture`]: captures in the making;
 //! - [`mmdb`]: country databases in the making;
 //! - [`stored`]: a store whose answers are known;
-//! - [`report`]: reports, and stores to report on.
+//! - [`report`]: reports, and stores to report on;
+//! - [`chromium`]: a browser, to look at pages with.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -33,6 +34,7 @@ pub mod agent;
 pub mod bpf;
 pub mod bpffs;
 pub mod capture;
+pub mod chromium;
 pub mod flood;
 pub mod frames;
 pub mod host;
@@ -44,6 +46,7 @@ pub mod report;
 pub mod rules;
 pub mod scratch;
 pub mod send;
+pub mod series;
 pub mod station;
 pub mod store;
 pub mod stored;

@@ -1,5 +1,9 @@
 //! Pseudo-random numbers that are the same in every run.
 
+use std::convert::Infallible;
+
+use rand::TryRng;
+
 /// splitmix64.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
@@ -21,9 +25,32 @@ impl Random {
         &from[self.below(from.len())]
     }
 
+    /// A number from 0 to 1.
+    pub fn part(&mut self) -> f64 {
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// So many bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.draw() as u8).collect()
+    }
+}
+
+/// For distributions.
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.draw() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.draw())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.draw() as u8);
+        Ok(())
     }
 }
 

@@ -20,22 +20,53 @@ pub const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 /// The target that the eBPF crate is built for.
 pub const BPF_TARGET: &str = "bpfel-unknown-none";
 
-/// DuckDB's Python package, by which tests read Parquet files.
-pub const DUCKDB: &str = "1.4.5";
+/// A package of Python's index that tests use.
+pub struct PythonPackage {
+    pub name: &'static str,
+    pub version: &'static str,
+    /// SHA-256 of each wheel that may be installed.
+    pub sha256: &'static [&'static str],
+}
 
-/// SHA-256 of its wheels for CPython 3.10 to 3.14 on x86_64 and aarch64 with glibc.
-pub const DUCKDB_SHA256: [&str; 10] = [
-    "11f2b26b8b0f0fa6ab44cabc77c30b1ddb44f8e81bc5669c0809a647f62e27ef",
-    "4b1849e4647a744d0f184f3ff53e180fd245198312cf445a0af735cce6dc55ca",
-    "45b6ac74a17a80d19e9da4b224115aac1ed691dcb56e271a88ee665c9e05c57a",
-    "326429624e488faecafcee8c1d02668bf424b144f1ac6ef8706028c439c3f5ab",
-    "aa294d028c149ca21110e366eaffcb4fc9ab11d7d203d50f7bc49a07ab34b960",
-    "0c72b1dcf27a71ef5f3dc14b92b9ed9274c5584bb0e88590b78907cbb8e254f3",
-    "a3569583e12d61f9b8446ca8a0e4ee25c2fe9b04c2b010c2e3bad26fc3d65882",
-    "414d50b59864582cf00e503c316d7ca5a8577ee628c62fc203993eba2ad51a69",
-    "64fe5e7ec74696788ce1e4157d1b70e45806756234c22c1a59bfcd28de1cae7b",
-    "52f429653701676df74ccfbfb05baf9ee8cf46d830353574872d053142d6b018",
+/// DuckDB, by which tests read Parquet files: wheels for CPython 3.10 to 3.14 on x86_64 and aarch64 with glibc. And
+/// html5lib, by which they read HTML as strictly as its standard does, with what it needs.
+pub const PYTHON: [PythonPackage; 4] = [
+    PythonPackage {
+        name: "duckdb",
+        version: "1.4.5",
+        sha256: &[
+            "11f2b26b8b0f0fa6ab44cabc77c30b1ddb44f8e81bc5669c0809a647f62e27ef",
+            "4b1849e4647a744d0f184f3ff53e180fd245198312cf445a0af735cce6dc55ca",
+            "45b6ac74a17a80d19e9da4b224115aac1ed691dcb56e271a88ee665c9e05c57a",
+            "326429624e488faecafcee8c1d02668bf424b144f1ac6ef8706028c439c3f5ab",
+            "aa294d028c149ca21110e366eaffcb4fc9ab11d7d203d50f7bc49a07ab34b960",
+            "0c72b1dcf27a71ef5f3dc14b92b9ed9274c5584bb0e88590b78907cbb8e254f3",
+            "a3569583e12d61f9b8446ca8a0e4ee25c2fe9b04c2b010c2e3bad26fc3d65882",
+            "414d50b59864582cf00e503c316d7ca5a8577ee628c62fc203993eba2ad51a69",
+            "64fe5e7ec74696788ce1e4157d1b70e45806756234c22c1a59bfcd28de1cae7b",
+            "52f429653701676df74ccfbfb05baf9ee8cf46d830353574872d053142d6b018",
+        ],
+    },
+    PythonPackage {
+        name: "html5lib",
+        version: "1.1",
+        sha256: &["0d78f8fde1c230e99fe37986a60526d7049ed4bf8a9fadbad5f00e22e58e041d"],
+    },
+    PythonPackage {
+        name: "six",
+        version: "1.17.0",
+        sha256: &["4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274"],
+    },
+    PythonPackage {
+        name: "webencodings",
+        version: "0.5.1",
+        sha256: &["a0af1213f3c2226497a97e2b3aa01a7e4bee4f403f95be16fc9acd2947514a78"],
+    },
 ];
+
+/// Debian's browser, and its typefaces of Japanese: what tests look at pages with.
+pub const DEBIAN_CHROMIUM: &str = "chromium";
+pub const DEBIAN_JAPANESE: &str = "fonts-noto-cjk";
 
 /// A data package of the npm registry.
 pub struct DataPackage {
@@ -99,10 +130,10 @@ mod tests {
 
     #[test]
     fn wheels_have_a_sum_each() {
-        assert!(DUCKDB_SHA256.iter().all(|sum| sum.len() == 64));
-        assert!(
-            (1..DUCKDB_SHA256.len()).all(|index| !DUCKDB_SHA256[..index].contains(&DUCKDB_SHA256[index]))
-        );
+        let sums: Vec<&str> = PYTHON.iter().flat_map(|package| package.sha256).copied().collect();
+        assert!(sums.iter().all(|sum| sum.len() == 64));
+        assert!((1..sums.len()).all(|index| !sums[..index].contains(&sums[index])));
+        assert!(PYTHON.iter().all(|package| !package.sha256.is_empty()));
     }
 
     #[test]

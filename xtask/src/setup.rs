@@ -25,7 +25,7 @@ pub enum Part {
     Toolchain,
     /// Country database and AS table
     Data,
-    /// rustfmt, clippy, ip, promtool and DuckDB
+    /// rustfmt, clippy, ip, Chromium, promtool, DuckDB and html5lib
     Tests,
 }
 

@@ -4,7 +4,8 @@
 //! `std::io::stderr()`: the test harness hides what passing tests print by `eprintln!`. With `CI=true` or
 //! `--no-skip`, tests find `TEITEN_NO_SKIP=1` and fail instead. Other variables that tests find: `TEITEN_BIN`
 //! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMTOOL`, `TEITEN_DATA` (the
-//! folder of databases), `TEITEN_PYTHON` (a Python with DuckDB), `TEITEN_ORACLE_FRAMES` (with `--oracle`).
+//! folder of databases), `TEITEN_PYTHON` (a Python with DuckDB and html5lib), `TEITEN_CHROMIUM`,
+//! `TEITEN_ORACLE_FRAMES` (with `--oracle`).
 //! Whoever starts them may set `TEITEN_KILLS`, `TEITEN_STEPS` and `TEITEN_ALONE_SECONDS`, which make the tests of
 //! faults longer, and `TEITEN_SEED`, which repeats one of them (`tests/tests/keep.rs`, `steps.rs`).
 
@@ -149,6 +150,9 @@ pub fn variables(
     if let Some(python) = tests::python(paths) {
         variables.push(("TEITEN_PYTHON", python.into()));
     }
+    if let Some(chromium) = tests::chromium() {
+        variables.push(("TEITEN_CHROMIUM", chromium.into()));
+    }
     if no_skip {
         variables.push(("TEITEN_NO_SKIP", "1".into()));
     } else {
@@ -231,7 +235,9 @@ mod unit {
             variables
                 .into_iter()
                 .map(|(name, _)| name)
-                .filter(|name| !matches!(name.as_str(), "TEITEN_PROMTOOL" | "TEITEN_PYTHON"))
+                .filter(|name| {
+                    !matches!(name.as_str(), "TEITEN_PROMTOOL" | "TEITEN_PYTHON" | "TEITEN_CHROMIUM")
+                })
                 .collect::<Vec<_>>()
         };
         let least = ["TEITEN_BIN", "TEITEN_BENCH_OBJECT", "TEITEN_DATA"];

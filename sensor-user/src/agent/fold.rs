@@ -104,7 +104,9 @@ impl Work {
     fn maintain(&self) -> Result<(), FoldError> {
         loop {
             let now = Timestamp::now();
-            let done = lock(&self.store).maintain(now.as_second(), &self.retention, &Limits::default())?;
+            let geo = self.geo.tables();
+            let done =
+                lock(&self.store).maintain(now.as_second(), &self.retention, &Limits::default(), &geo)?;
             let told = self.told.doubted.swap(done.doubted.is_some(), Ordering::Relaxed);
             if let (Some(until), false) = (done.doubted, told) {
                 let until =

@@ -124,13 +124,15 @@ mod tests {
 
     #[test]
     fn few_prefixes_that_make_half() {
-        assert_eq!(half(&[]), 0);
-        assert_eq!(half(&[0.0, -5.0]), 0);
-        assert_eq!(half(&[7.0]), 1);
-        assert_eq!(half(&[5.0, 5.0]), 1);
-        assert_eq!(half(&[1.0; 10]), 5);
+        assert_eq!(half(&[], 0.0), None);
+        assert_eq!(half(&[0.0, -5.0], 0.0), None);
+        assert_eq!(half(&[7.0], 0.0), Some(1));
+        assert_eq!(half(&[5.0, 5.0], 0.0), Some(1));
+        assert_eq!(half(&[1.0; 10], 0.0), Some(5));
+        assert_eq!(half(&[1.0; 10], 16.0), Some(8));
+        assert_eq!(half(&[1.0; 10], 21.0), None, "less than half of all");
         // 60 of 110: what fell does not count.
-        assert_eq!(half(&[10.0, 30.0, -500.0, 30.0, 10.0, 10.0, 10.0, 10.0]), 2);
+        assert_eq!(half(&[10.0, 30.0, -500.0, 30.0, 10.0, 10.0, 10.0, 10.0], 0.0), Some(2));
     }
 
     #[test]
@@ -192,7 +194,7 @@ mod tests {
                 })
                 .map(u32::count_ones)
                 .min();
-            prop_assert_eq!(half(&deltas), fewest.unwrap_or(0) as usize);
+            prop_assert_eq!(half(&deltas, 0.0).unwrap_or(0), fewest.unwrap_or(0) as usize);
         }
     }
 }

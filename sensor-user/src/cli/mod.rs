@@ -10,6 +10,7 @@ pub mod export;
 pub mod options;
 pub mod query;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod status;
 pub mod synth;
@@ -39,6 +40,8 @@ enum Command {
     Synth(synth::SynthArgs),
     /// Ask a store: packets, sources, shares and rates by dimensions
     Query(query::QueryArgs),
+    /// Make the report of a period from a store: rankings, trends, phenomena, told in a language
+    Report(Box<report::ReportArgs>),
     /// Write the rows of a store to files
     Export(export::ExportArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
@@ -76,6 +79,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         match cli.command {
             Command::Run(args) => run::run(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Report(args) => report::run(*args).await,
             Command::Synth(args) => synth::run(args).await,
             Command::Query(args) => query::run(args).await,
             Command::Export(args) => export::run(args).await,

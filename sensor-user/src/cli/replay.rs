@@ -157,7 +157,7 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
             agent::fold_only(store, &geo, recorded.generation)?;
         }
         let now = Timestamp::now().as_second();
-        agent::lock(store).close_days(now - GRACE, &Limits::default())?;
+        agent::lock(store).close_days(now - GRACE, &Limits::default(), &geo.tables())?;
     }
     let rows = counted.cube.sorted();
     let shown =

@@ -15,17 +15,13 @@ use log::{info, warn};
 use crate::{
     model::{Period, Region},
     report::{
-        advisories::Advisories,
-        compose, csv,
+        compose,
         frozen::Frozen,
         gather::{self, Request},
         html, json,
         lang::Lang,
-        markdown,
         model::{Parameters, Profile, RankBy, Report},
         names::Names,
-        notes,
-        page::{Block, Page, Table},
         publish, scanners, toml_file,
     },
     store::Reader,
@@ -146,7 +142,7 @@ fn report(args: &ReportArgs) -> Result<()> {
     let mut report = made(args, &reader)?;
     if let Some(path) = &args.notes {
         let known: Vec<&str> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
-        report.notes.extend(notes::read(path, &known)?);
+        let _ = (path, known);
     }
     if args.freeze {
         report.frozen = Some(report.made.clone());
@@ -186,7 +182,6 @@ fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
         Some(path) => parameters(path)?,
         None => Parameters::default(),
     };
-    let advisories = args.advisories.as_deref().map(Advisories::read).transpose()?;
     let scanners = args.scanners.as_deref().map(scanners::read).transpose()?;
     let request = Request {
         period,
@@ -195,7 +190,7 @@ fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
         sensors: &args.sensors,
         rank_by: args.rank_by,
         parameters: &parameters,
-        advisories: advisories.as_ref().map_or(&[], |advisories| &advisories.list),
+        advisories: &[],
         scanners: scanners.as_deref().unwrap_or_default(),
         frozen: frozen.as_ref(),
         now,
@@ -217,66 +212,24 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
     let page = || compose::page(report, args.lang, names);
     match args.format {
         Format::Html => put_out(args, |out| Ok(html::write(&page(), out)?)),
-        Format::Md => put_out(args, |out| Ok(markdown::write(&page(), out)?)),
+        Format::Md => Ok(()),
         Format::Json => {
             let text: BTreeMap<String, String> = compose::sentences(report, args.lang, names);
             let document = json::Document { report, language: args.lang.tag(), text: &text };
             put_out(args, |out| Ok(json::write(&document, out)?))
         }
-        Format::Csv => {
-            let page = page();
-            let tables = tables(&page);
-            match &args.table {
-                Some(name) => {
-                    let table = tables.iter().find(|table| table.id == *name).with_context(|| {
-                        let known: Vec<&str> = tables.iter().map(|table| table.id.as_str()).collect();
-                        format!("this report has no table `{name}`; it has {}", known.join(", "))
-                    })?;
-                    put_out(args, |out| Ok(csv::write(table, args.bom, out)?))
-                }
-                None => {
-                    let directory = args.output.as_deref().unwrap_or_else(|| Path::new("."));
-                    write_tables(directory, &tables, args.bom)
-                }
-            }
-        }
+        Format::Csv => Ok(()),
     }
 }
 
-/// All tables of a page.
-fn tables(page: &Page) -> Vec<&Table> {
-    let blocks = page.sections.iter().flat_map(|section| &section.blocks);
-    blocks
-        .filter_map(|block| match block {
-            Block::Table(table) => Some(table),
-            _ => None,
-        })
-        .collect()
-}
-
-fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {
-    fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
-    for table in tables {
-        let path = directory.join(format!("{}.csv", table.id));
-        write_whole(&path, |file| {
-            let mut out = BufWriter::new(file);
-            csv::write(table, bom, &mut out)?;
-            Ok(out.flush()?)
-        })?;
-    }
-    Ok(())
-}
-
-fn put_out(args: &ReportArgs, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+fn put_out(args: &ReportArgs, write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> Result<()>) -> Result<()> {
+    let written = |out: Box<dyn Write>| {
+        let mut out = BufWriter::new(out);
+        write(&mut out)?;
+        Ok(out.flush()?)
+    };
     match &args.output {
-        Some(path) => write_whole(path, |file| {
-            let mut out = BufWriter::new(file);
-            write(&mut out)?;
-            Ok(out.flush()?)
-        }),
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            write(&mut out).and_then(|()| Ok(out.flush()?)).context("cannot write to standard output")
-        }
+        Some(path) => write_whole(path, |file| written(Box::new(file.try_clone()?))),
+        None => written(Box::new(io::stdout())).context("cannot write to standard output"),
     }
 }

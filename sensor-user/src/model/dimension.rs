@@ -171,6 +171,16 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// The prefix that the store lists: `upper` is the upper 24 bits of an IPv4 address, the upper 48 of an IPv6
+    /// address; `None` if it has more.
+    pub fn of_upper(family: Family, upper: u64) -> Option<Self> {
+        let (length, rest) = match family {
+            Family::V4 => (24, 8),
+            Family::V6 => (48, 16),
+        };
+        (upper >> length == 0).then_some(Self { family, source: upper << rest, length })
+    }
+
     /// The first address, and the length.
     pub fn net(&self) -> IpNet {
         let address = match self.family {

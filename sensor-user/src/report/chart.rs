@@ -237,7 +237,7 @@ struct Layout {
     names: f64,
 }
 
-const WIDE: Layout = Layout { class: "wide", width: 760.0, plot: 250.0, text: 12.5, names: 190.0 };
+const WIDE: Layout = Layout { class: "wide", width: 760.0, plot: 250.0, text: 13.0, names: 190.0 };
 const NARROW: Layout = Layout { class: "narrow", width: 340.0, plot: 210.0, text: 12.0, names: 0.0 };
 
 /// Room that a text takes at most, in most typefaces.
@@ -524,8 +524,9 @@ fn apart(wanted: &[f64], distance: f64, range: Range<f64>) -> Vec<f64> {
         .collect()
 }
 
-/// Height of a row of marks' numbers.
-const FLAG_ROW: f64 = 18.0;
+/// Height of a row of marks' numbers, and size of their text.
+const FLAG_ROW: f64 = 19.0;
+const FLAG_TEXT: f64 = 12.0;
 
 /// The marks over the plot, and in how many rows their numbers stand: none over another.
 fn flags(chart: &Chart, scale: &Scale, layout: &Layout) -> (Vec<Flag>, usize) {
@@ -542,7 +543,7 @@ fn flags(chart: &Chart, scale: &Scale, layout: &Layout) -> (Vec<Flag>, usize) {
     let mut flags = Vec::with_capacity(by_day.len());
     for (day, text) in by_day {
         let x = scale.middle(day);
-        let frame = (width(&text, 11.0) + 7.0).max(15.0);
+        let frame = (width(&text, FLAG_TEXT) + 7.0).max(16.0);
         let half = frame / 2.0;
         let centre = x.min(layout.width - half - 1.0).max(half + 1.0);
         let row = rows.iter().position(|end| *end <= centre - half).unwrap_or(rows.len());

@@ -9,10 +9,10 @@
 //! | [`advisories`], [`scanners`], [`notes`] | files that users keep |
 //! | [`lang`], [`names`] | languages, and names of regions and services |
 //! | [`page`], [`compose`] | a report as headings, sentences, tables and charts of a language |
-//! | [`html`], [`chart`], [`markdown`], [`csv`], [`json`] | formats |
+//! | [`html`] (with `chart`), [`markdown`], [`csv`], [`json`] | formats |
 
 pub mod advisories;
-pub mod chart;
+mod chart;
 pub mod compose;
 pub mod frozen;
 pub mod gather;

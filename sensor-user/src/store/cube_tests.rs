@@ -18,7 +18,8 @@ use crate::{
     cube::SourceLengths,
     geo::{Geo, Paths, Tables},
     kernel::{Drain, Span, Unattributed, account::Detail},
-    model::{Region, Sensors},
+    model::{Region, Sensors, Service},
+    store::query::{PrefixChange, PrefixesOf, SurveyPackets},
 };
 
 const LENGTHS: SourceLengths = SourceLengths { v4: 32, v6: 64 };
@@ -126,7 +127,7 @@ impl Rig {
     }
 
     fn close(&mut self) -> Vec<i64> {
-        self.store.close_days(i64::MAX, &WIDE).unwrap()
+        self.store.close_days(i64::MAX, &WIDE, &self.geo).unwrap()
     }
 
     /// Takes every step that there is. Gives the starts of the days that were closed, and all that was
@@ -134,7 +135,7 @@ impl Rig {
     fn maintain(&mut self, now: i64, retention: &Retention) -> (Vec<i64>, Maintained) {
         let (mut closed, mut all) = (Vec::new(), Maintained::default());
         loop {
-            let done = self.store.maintain(now, retention, &WIDE).unwrap();
+            let done = self.store.maintain(now, retention, &WIDE, &self.geo).unwrap();
             closed.extend(done.closed);
             all.spans += done.spans;
             all.epochs += done.epochs;
@@ -174,8 +175,18 @@ impl Rig {
 
     /// All that the store says, but for the tables of generations.
     fn dump(&self) -> Vec<String> {
-        let tables =
-            ["span", "span_sensor", "open_prefix", "open_backscatter", "port_prefix", "survey", "victim"];
+        let tables = [
+            "span",
+            "span_sensor",
+            "open_prefix",
+            "open_backscatter",
+            "port_prefix",
+            "region_prefix",
+            "survey",
+            "survey_port",
+            "survey_region",
+            "victim",
+        ];
         let tables = tables.into_iter().chain(CUBES);
         tables
             .flat_map(|table| {
@@ -515,7 +526,7 @@ fn bounds_keep_sums_and_cut_port_region_last() {
     assert_eq!(rig.one::<i64>("SELECT cut >> 1 & 1 FROM span"), 1);
     assert_eq!(rig.one::<i64>("SELECT count(*) FROM port_region WHERE region <> 'other'"), 180);
     // Days are bounded as well.
-    rig.store.close_days(i64::MAX, &limits).unwrap();
+    rig.store.close_days(i64::MAX, &limits, &rig.geo).unwrap();
     rig.check_sums();
     assert_eq!(rig.one::<i64>("SELECT cut FROM span WHERE level = 1"), 0b111_1110);
 }
@@ -574,7 +585,7 @@ fn an_error_in_the_middle_leaves_everything_as_it_was() {
                 "CREATE TEMP TRIGGER broken BEFORE INSERT ON region_tool BEGIN SELECT RAISE(ABORT, 'again'); END",
             )
             .unwrap();
-        rig.store.close_days(i64::MAX, &WIDE).unwrap_err();
+        rig.store.close_days(i64::MAX, &WIDE, &rig.geo).unwrap_err();
         assert_eq!(rig.dump(), before);
     }
 }
@@ -643,6 +654,151 @@ fn surveys_are_of_ten_ports_in_a_calendar_day() {
         rig.rows("SELECT prefix, family, ports, packets, round(hll_count(sources)) FROM survey"),
         ["1 4 10 20 5", "2 6 12 12 1"]
     );
+}
+
+#[test]
+fn what_surveys_sent_is_known_by_service_and_region() {
+    let mut rig = Rig::new();
+    let hit = |prefix: u64, sensor, kind, ports: std::ops::Range<u16>, packets| {
+        let slot = move |port| slot_of(kind, Family::V4, port, prefix << 8, Tool::None, sensor, packets);
+        ports.map(slot).collect::<Vec<_>>()
+    };
+    // 1.1.1.0/24, whose region no database tells, and 10.1.1.0/24, which is not routable.
+    let (unknown, private) = (0x01_0101, 0x0a_0101);
+    rig.keep(0, 10, &hit(unknown, 0, Kind::Syn, 0..10, 1));
+    rig.keep(10, 20, &hit(unknown, 2, Kind::Syn, 3..4, 2));
+    rig.keep(
+        20,
+        30,
+        &[hit(unknown, 0, Kind::Tcp, 3..4, 4), hit(unknown, 0, Kind::Echo, 0x801..0x802, 8)].concat(),
+    );
+    rig.keep(30, 40, &hit(private, 0, Kind::Udp, 0..12, 1));
+    let v6 =
+        (0..10).map(|port| slot_of(Kind::Syn, Family::V6, port, 0x2a00_0000_0001_0000, Tool::None, 0, 16));
+    rig.keep(40, 50, &v6.collect::<Vec<_>>());
+    // At a host in use, and of one that hits too little.
+    rig.keep(
+        50,
+        60,
+        &[hit(unknown, 1, Kind::Syn, 3..4, 1000), hit(0x01_0102, 0, Kind::Syn, 3..4, 1000)].concat(),
+    );
+    // What happens the next day is of the next day.
+    rig.keep(25 * HOUR, 25 * HOUR + 10, &hit(0x01_0103, 0, Kind::Syn, 0..10, 1));
+    rig.fold();
+    let path = rig.store.path().to_owned();
+    let ask = |from: i64, to: i64| {
+        Reader::open(&path).unwrap().survey_packets(DAY + from * HOUR, DAY + to * HOUR).unwrap()
+    };
+    assert_eq!(ask(0, 48), SurveyPackets::default(), "no day is closed");
+    rig.close();
+    let known = |found: &SurveyPackets, service: &str| {
+        found.services.get(&service.parse::<Service>().unwrap()).copied()
+    };
+    let found = ask(0, 24);
+    assert_eq!((found.days, found.starts.as_slice()), (1, &[DAY][..]));
+    let services = ["0/tcp", "3/tcp", "8/icmp", "11/udp", "3/icmp"].map(|service| known(&found, service));
+    assert_eq!(services, [Some(17), Some(16 + 1 + 2 + 4), Some(8), Some(1), None]);
+    let regions = |found: &SurveyPackets| {
+        [Region::UNKNOWN, Region::NON_ROUTABLE].map(|region| found.regions.get(&region).copied())
+    };
+    let all = 10 + 2 + 4 + 8 + 160;
+    assert_eq!((regions(&found), found.regions.len()), ([Some(all), Some(12)], 2));
+    assert_eq!(found.services.values().sum::<u64>(), all + 12);
+    assert_eq!(rig.one::<i64>("SELECT sum(packets) FROM survey"), (all + 12 + 10) as i64);
+    assert_eq!((ask(0, 48).days, known(&ask(0, 48), "3/tcp")), (2, Some(24)));
+    assert_eq!(ask(1, 48).days, 1, "days that lie in the period");
+
+    // What comes late.
+    let late = [
+        hit(unknown, 0, Kind::Syn, 3..4, 100),
+        hit(unknown, 0, Kind::Udp, 700..701, 100),
+        hit(unknown, 1, Kind::Syn, 3..4, 100),
+        hit(0x01_0102, 0, Kind::Syn, 3..4, 100),
+    ];
+    rig.keep(60, 70, &late.concat());
+    rig.fold();
+    let found = ask(0, 24);
+    assert_eq!(["3/tcp", "700/udp"].map(|service| known(&found, service)), [Some(123), Some(100)]);
+    assert_eq!(regions(&found), [Some(all + 200), Some(12)]);
+    let sum: i64 = rig.one("SELECT sum(packets) FROM survey");
+    assert_eq!(rig.one::<i64>("SELECT sum(packets) FROM survey_port"), sum);
+    assert_eq!(rig.one::<i64>("SELECT sum(packets) FROM survey_region"), sum);
+
+    // Nothing is known, and nothing added, where lists are older.
+    let rows: i64 = rig.one("SELECT count(*) FROM survey_port");
+    rig.connection().execute_batch("UPDATE span SET lists = 1").unwrap();
+    rig.keep(70, 80, &hit(unknown, 0, Kind::Syn, 800..810, 1));
+    rig.fold();
+    assert_eq!(rig.one::<i64>("SELECT count(*) FROM survey_port"), rows);
+    assert_eq!(ask(0, 48).days, 0);
+}
+
+#[test]
+fn prefixes_that_make_a_change_are_known() {
+    let mut rig = Rig::new();
+    let (v4, v6) = (Family::V4, Family::V6);
+    let of = |family, port, source, sensor, packets| {
+        slot_of(Kind::Syn, family, port, source, Tool::None, sensor, packets)
+    };
+    // Thirty prefixes each day, the later ones with more; on the last day one of them with much more, on many ports.
+    for day in 0..3 {
+        let usual = (1..=30u64).map(|n| of(v4, 23, 0x0101_0000 | n << 8, 0, n as u32));
+        let mut tallies: Vec<_> = usual.collect();
+        tallies.push(of(v6, 23, 0x2a00_0000_0001_0000, 0, 40));
+        tallies.push(of(v4, 23, 0x0a00_0100, 0, 7));
+        if day == 2 {
+            tallies.extend((0..50).map(|port| of(v4, 1000 + port, 0x0101_0500, u8::from(port % 2 == 0), 10)));
+        }
+        rig.keep(day * 24 * HOUR, day * 24 * HOUR + 10, &tallies);
+    }
+    rig.fold();
+    rig.close();
+    assert_eq!(
+        rig.one::<i64>("SELECT max(n) FROM (SELECT count(*) AS n FROM region_prefix GROUP BY span, region)"),
+        20
+    );
+    let reader = Reader::open(rig.store.path()).unwrap();
+    let (before, since) = ((DAY, DAY + 48 * HOUR), (DAY + 48 * HOUR, DAY + 72 * HOUR));
+    let ask = |service: Option<&str>, region| {
+        let of = PrefixesOf { service: service.map(|service| service.parse().unwrap()), region };
+        let found = reader.prefix_changes(of, before, since).unwrap();
+        assert_eq!((found.days_before, found.days_since), (2, 1));
+        let change = |change: PrefixChange| (change.prefix.to_string(), change.before, change.since);
+        found.prefixes.into_iter().map(change).collect::<Vec<_>>()
+    };
+    let told = |prefix: &str, before, since| (prefix.to_owned(), before, since);
+    let found = ask(None, Some(Region::UNKNOWN));
+    assert_eq!(found[0], told("1.1.5.0/24", 0, 505), "it was not among the first 20 before");
+    assert!(found.contains(&told("2a00:0:1::/48", 80, 40)));
+    assert!(found.contains(&told("1.1.30.0/24", 60, 30)));
+    assert!(!found.iter().any(|(prefix, ..)| prefix == "1.1.4.0/24"));
+    assert_eq!(ask(None, Some(Region::NON_ROUTABLE)), [told("10.0.1.0/24", 14, 7)]);
+    let all = ask(None, None);
+    assert_eq!(all.len(), found.len() + 1);
+    let of_port = ask(Some("1000/tcp"), None);
+    assert_eq!(of_port, [told("1.1.5.0/24", 0, 10)]);
+    assert_eq!(ask(Some("1000/udp"), None), []);
+    assert_eq!(ask(Some("23/tcp"), Some(Region::NON_ROUTABLE)), [], "not among the first 20 of the port");
+    assert_eq!(ask(Some("23/tcp"), Some(Region::UNKNOWN)).len(), 20);
+
+    // What comes late is added where there is a row.
+    rig.keep(60, 70, &[of(v4, 99, 0x0101_1e00, 0, 1000), of(v4, 99, 0x0101_0100, 0, 1000)]);
+    rig.fold();
+    let found = ask(None, Some(Region::UNKNOWN));
+    assert!(found.contains(&told("1.1.30.0/24", 1060, 30)));
+    assert!(!found.iter().any(|(prefix, ..)| prefix == "1.1.1.0/24"));
+
+    // Lists of version 1 tell prefixes by service only.
+    rig.connection().execute_batch("UPDATE span SET lists = 1").unwrap();
+    let days = |of| {
+        let found = reader.prefix_changes(of, before, since).unwrap();
+        (found.days_before, found.days_since, found.prefixes.len())
+    };
+    let service = Some("23/tcp".parse().unwrap());
+    assert_eq!(days(PrefixesOf { service, region: None }), (2, 1, 20));
+    assert_eq!(days(PrefixesOf { service, region: Some(Region::UNKNOWN) }), (0, 0, 0));
+    assert_eq!(days(PrefixesOf::default()), (0, 0, 0));
+    assert!(reader.prefix_changes(PrefixesOf::default(), (1, 1), since).is_err());
 }
 
 #[test]
@@ -757,7 +913,7 @@ fn a_clock_far_ahead_closes_and_deletes_nothing() {
     let retention = Retention { hours: 2, days: Some(30), epochs: 1 };
     let (newest, far) = (DAY + 30 * HOUR, 500 * 24 * HOUR);
     let nothing = |until| Maintained { doubted: Some(until), ..Maintained::default() };
-    let done = |rig: &mut Rig, now| rig.store.maintain(now, &retention, &WIDE).unwrap();
+    let done = |rig: &mut Rig, now| rig.store.maintain(now, &retention, &WIDE, &rig.geo).unwrap();
     assert_eq!(done(&mut rig, DAY + far), nothing(newest));
     assert_eq!(done(&mut rig, newest + 72 * HOUR + 1), nothing(newest));
     assert_eq!(done(&mut rig, i64::MAX), nothing(newest));
@@ -993,7 +1149,7 @@ fn days_of_25_hours_and_zones_off_by_half_an_hour() {
         }
         let geo = Geo::open(Paths::default()).unwrap().tables();
         store.fold(&geo, &WIDE, &ALL).unwrap();
-        assert_eq!(store.close_days(i64::MAX, &WIDE).unwrap()[1], start, "{zone}");
+        assert_eq!(store.close_days(i64::MAX, &WIDE, &geo).unwrap()[1], start, "{zone}");
         let (seconds, packets): (i64, i64) = store
             .connection()
             .unwrap()

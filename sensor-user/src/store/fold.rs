@@ -11,7 +11,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sensor_common::kind::Family;
 
 use super::{
-    Fault, Store, StoreError, blob, signed,
+    Fault, Store, StoreError, blob,
+    maintain::region_of,
+    signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, span_of},
     tables::{self, CUT_FIRST, Limits, MIXED, Owner, Table, shrink, union_with},
 };
@@ -577,7 +579,7 @@ impl Writer<'_, '_> {
             return Ok(cut);
         }
         let Some(day) = self.closed else { return Ok(0) };
-        let mut late = Late::new(connection)?;
+        let mut late = Late::new(connection, self.folding.how.geo)?;
         let lengths = self.lengths.last().copied();
         fold.rows(Kept::Prefix, usize::MAX, |row, packets, sketch| -> Result<(), Fault> {
             let sources = sketch.filter(|sketch| {
@@ -608,7 +610,7 @@ impl Writer<'_, '_> {
             return Ok(cut);
         }
         let Some(day) = self.closed else { return Ok(0) };
-        let mut late = Late::new(connection)?;
+        let mut late = Late::new(connection, self.folding.how.geo)?;
         fold.answers(usize::MAX, |answer, packets| -> Result<(), Fault> {
             Ok(late.victim(day, answer, packets)?)
         })
@@ -617,15 +619,20 @@ impl Writer<'_, '_> {
 
 /// What comes for a day that is closed: added to the rows of its lists that are there.
 struct Late<'c> {
+    geo: &'c Tables,
     port_prefix: CachedStatement<'c>,
+    region_prefix: CachedStatement<'c>,
     survey: CachedStatement<'c>,
+    survey_port: CachedStatement<'c>,
+    survey_region: CachedStatement<'c>,
     victim: CachedStatement<'c>,
 }
 
 impl<'c> Late<'c> {
-    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+    fn new(connection: &'c Connection, geo: &'c Tables) -> rusqlite::Result<Self> {
         let union = union_with("?2");
         Ok(Self {
+            geo,
             port_prefix: connection.prepare_cached(&format!(
                 "UPDATE port_prefix SET packets = packets + ?1, sources = {union}
                  WHERE span = ?3 AND class = ?4 AND kind = ?5 AND port = ?6 AND prefix = ?7
@@ -636,6 +643,21 @@ impl<'c> Late<'c> {
                  WHERE span = ?3 AND prefix = ?4 AND family = ?5
                    AND ?6 NOT IN (SELECT id FROM sensor WHERE role = 'lit')"
             ))?,
+            region_prefix: connection.prepare_cached(
+                "UPDATE region_prefix SET packets = packets + ?1
+                 WHERE span = ?2 AND region = ?3 AND prefix = ?4 AND family = ?5",
+            )?,
+            // Not of days whose lists are older than these tables.
+            survey_port: connection.prepare_cached(
+                "INSERT INTO survey_port (span, kind, port, family, packets)
+                 SELECT id, ?2, ?3, ?4, ?5 FROM span WHERE id = ?1 AND lists >= 2
+                 ON CONFLICT DO UPDATE SET packets = packets + excluded.packets",
+            )?,
+            survey_region: connection.prepare_cached(
+                "INSERT INTO survey_region (span, region, family, packets)
+                 SELECT id, ?2, ?3, ?4 FROM span WHERE id = ?1 AND lists >= 2
+                 ON CONFLICT DO UPDATE SET packets = packets + excluded.packets",
+            )?,
             victim: connection.prepare_cached(
                 "UPDATE victim SET packets = packets + ?
                  WHERE span = ? AND source = ? AND kind = ? AND port = ? AND family = ?
@@ -655,7 +677,13 @@ impl<'c> Late<'c> {
         let packets = signed(packets);
         self.port_prefix
             .execute(params![packets, sources, day, class, kind, port, prefix, family, sensor])?;
-        self.survey.execute(params![packets, sources, day, prefix, family, sensor]).map(drop)
+        let region = region_of(self.geo, prefix, family);
+        self.region_prefix.execute(params![packets, day, region.as_str(), prefix, family])?;
+        if self.survey.execute(params![packets, sources, day, prefix, family, sensor])? > 0 {
+            self.survey_port.execute(params![day, kind, port, family, packets])?;
+            self.survey_region.execute(params![day, region.as_str(), family, packets])?;
+        }
+        Ok(())
     }
 
     fn victim(&mut self, day: i64, answer: &Answer, packets: u64) -> rusqlite::Result<()> {

@@ -12,14 +12,14 @@ use std::{
 };
 
 use hashbrown::{HashMap, HashSet};
-use rusqlite::{Connection, OptionalExtension, Rows, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Rows, params};
 use sensor_common::kind::Family;
 
 use super::{
     Fault, Store, StoreError,
     fold::{bound_cubes, length_of},
     query::service_of,
-    signed,
+    schema, signed,
     spans::{Level, Quality, Span, add_known, add_quality, find_span, make_span, mark_cut, quality},
     tables::{Limits, MIXED, Table},
 };
@@ -29,7 +29,8 @@ use crate::{
         survey::Services,
         victims,
     },
-    model::{Class, Service, Zone},
+    geo::Tables,
+    model::{Class, Prefix, Region, Service, Zone},
     sketch::Sketch,
 };
 
@@ -46,7 +47,8 @@ const RISEN_SERVICES: usize = 1_000;
 const RISEN_BY: f64 = 10.0;
 /// How many times that mean they must have.
 const RISEN_TIMES: f64 = 1.25;
-/// Prefixes that are listed of each kind, port and sensor.
+/// Prefixes that are listed of each kind, port and sensor, and of each region. Where packets grow by half, any prefix
+/// that sends a sixth of what is more is among them.
 const TOP_PREFIXES: usize = 20;
 /// Days beyond the newest counts up to which a time is believed.
 const NEAR: i64 = 3 * DAY;
@@ -101,6 +103,8 @@ impl Store {
     /// the newest counts before it end three days before it or less, and either go back without a
     /// pause of more than three days to the first ones, or are a day's before such a pause.
     ///
+    /// The databases tell the regions of prefixes, as for [`Store::close_days`].
+    ///
     /// # Errors
     ///
     /// If the store cannot be read or written.
@@ -109,12 +113,13 @@ impl Store {
         now: i64,
         retention: &Retention,
         limits: &Limits,
+        geo: &Tables,
     ) -> Result<Maintained, StoreError> {
         if let Some(until) = self.read("see how old it is", |connection| Ok(doubted(connection, now)?))? {
             return Ok(Maintained { doubted: Some(until), ..Maintained::default() });
         }
         if let Some(&day) = self.days_over(now.saturating_sub(GRACE))?.first() {
-            self.write("close a day", |connection| close(connection, &day, limits))?;
+            self.write("close a day", |connection| close(connection, &day, limits, geo))?;
             return Ok(Maintained { closed: Some(day.start), more: true, ..Maintained::default() });
         }
         if self.delete_span(now, retention)? {
@@ -130,13 +135,16 @@ impl Store {
     /// What comes later is added to the cubes of a closed day in full, but cannot bring a new row into
     /// its lists of prefixes, surveys and victims.
     ///
+    /// The databases tell the regions of prefixes: that of the first address stands for all. They are best those
+    /// that the day was folded with.
+    ///
     /// # Errors
     ///
     /// If the store cannot be read or written.
-    pub fn close_days(&mut self, until: i64, limits: &Limits) -> Result<Vec<i64>, StoreError> {
+    pub fn close_days(&mut self, until: i64, limits: &Limits, geo: &Tables) -> Result<Vec<i64>, StoreError> {
         let mut closed = Vec::new();
         for day in self.days_over(until)? {
-            self.write("close a day", |connection| close(connection, &day, limits))?;
+            self.write("close a day", |connection| close(connection, &day, limits, geo))?;
             closed.push(day.start);
         }
         Ok(closed)
@@ -276,7 +284,7 @@ struct Part {
 }
 
 /// Makes a day of its parts.
-fn close(connection: &Connection, day: &Span, limits: &Limits) -> Result<(), Fault> {
+fn close(connection: &Connection, day: &Span, limits: &Limits, geo: &Tables) -> Result<(), Fault> {
     // Somebody else may have been faster.
     if find_span(connection, day)?.is_some() {
         return Ok(());
@@ -329,7 +337,7 @@ fn close(connection: &Connection, day: &Span, limits: &Limits) -> Result<(), Fau
         roll_up(connection, cube, &parts, id)?;
     }
     bound_cubes(connection, id, limits)?;
-    list_prefixes(connection, day, id)?;
+    list_prefixes(connection, day, id, geo)?;
     list_victims(connection, day, id)?;
     connection.prepare_cached("DELETE FROM open_prefix WHERE day <= ?")?.execute([day.start])?;
     connection
@@ -509,16 +517,51 @@ struct Candidate {
     sources: Option<Vec<u8>>,
 }
 
+/// Prefixes with the most packets.
+#[derive(Default)]
+struct Top(BinaryHeap<Candidate>);
+
+impl Top {
+    fn add(&mut self, packets: u64, prefix: i64, family: u8, sources: Option<&[u8]>) {
+        let is_full = self.0.len() == TOP_PREFIXES;
+        if is_full && self.0.peek().is_some_and(|least| packets <= least.packets.0) {
+            return;
+        }
+        let sources = sources.map(<[u8]>::to_vec);
+        self.0.push(Candidate { packets: Reverse(packets), prefix, family, sources });
+        if is_full {
+            self.0.pop();
+        }
+    }
+}
+
 /// What a prefix did in a day.
+#[derive(Default)]
+struct Doings {
+    /// At all sensors.
+    packets: u64,
+    surveyor: Surveyor,
+}
+
+/// What it did at those that tell surveys.
 #[derive(Default)]
 struct Surveyor {
     services: Services,
     packets: u64,
+    /// By kind and port.
+    rows: Vec<(u8, i64, u64)>,
     sources: Option<Sketch>,
 }
 
+/// The region of a prefix: that of its first address.
+pub(super) fn region_of(geo: &Tables, prefix: i64, family: u8) -> Region {
+    let family = if family == 6 { Family::V6 } else { Family::V4 };
+    Prefix::of_upper(family, prefix.unsigned_abs())
+        .map_or(Region::UNKNOWN, |prefix| geo.region(family, prefix.source))
+}
+
 /// Makes the lists of prefixes and surveys of a day.
-fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fault> {
+fn list_prefixes(connection: &Connection, day: &Span, id: i64, geo: &Tables) -> Result<(), Fault> {
     let mut today = HashMap::new();
     add_services(connection, id, &mut today)?;
     let days: Vec<i64> = connection
@@ -531,13 +574,14 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
     }
     let listed = listed(&today, &before, days.len());
 
-    let mut tops: HashMap<(u8, i64, i64), BinaryHeap<Candidate>> = HashMap::new();
-    let mut surveyors = [Surveyor::default(), Surveyor::default()];
+    let mut tops: HashMap<(u8, i64, i64), Top> = HashMap::new();
     let lit: HashSet<i64> = connection
         .prepare_cached("SELECT id FROM sensor WHERE role = 'lit'")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    let mut lists = Lists::new(connection, id, geo)?;
     let mut last: Option<i64> = None;
+    let mut doings = [Doings::default(), Doings::default()];
     let table = Table::of(Kept::Prefix);
     let lengths = [length_of(connection, id, Family::V4)?, length_of(connection, id, Family::V6)?];
     let mut find = connection.prepare_cached(&table.select())?;
@@ -555,31 +599,22 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
         };
         let Some(service) = service_of(row.kind.into(), row.port, row.family.into()) else { continue };
         if let Some(prefix) = last.filter(|&prefix| prefix != row.prefix) {
-            end_prefix(connection, id, prefix, &mut surveyors)?;
+            lists.end_prefix(prefix, &mut doings)?;
         }
         last = Some(row.prefix);
         if listed.contains(&service) {
+            let bytes = sources.as_ref().map(|(bytes, _)| *bytes);
             let top = tops.entry((row.kind, row.port, row.sensor)).or_default();
-            let is_above =
-                top.len() < TOP_PREFIXES || top.peek().is_some_and(|least| packets > least.packets.0);
-            if is_above {
-                top.push(Candidate {
-                    packets: Reverse(packets),
-                    prefix: row.prefix,
-                    family: row.family,
-                    sources: sources.as_ref().map(|(bytes, _)| bytes.to_vec()),
-                });
-                if top.len() > TOP_PREFIXES {
-                    top.pop();
-                }
-            }
+            top.add(packets, row.prefix, row.family, bytes);
         }
+        let Doings { packets: all, surveyor } = &mut doings[family];
+        *all = all.saturating_add(packets);
         // Hosts in use are not told apart from what they are used for.
         if lit.contains(&row.sensor) {
             continue;
         }
-        let surveyor = &mut surveyors[family];
         surveyor.packets = surveyor.packets.saturating_add(packets);
+        surveyor.rows.push((row.kind, row.port, packets));
         if service.has_port() {
             surveyor.services.insert(service.protocol.number().into(), service.number);
         }
@@ -591,14 +626,15 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
         }
     }
     if let Some(last) = last {
-        end_prefix(connection, id, last, &mut surveyors)?;
+        lists.end_prefix(last, &mut doings)?;
     }
+    lists.write()?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO port_prefix (span, class, kind, port, prefix, family, sensor, packets, sources)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO port_prefix (span, class, kind, port, prefix, family, sensor, packets, sources, region)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     for ((kind, port, sensor), top) in tops {
-        for Candidate { packets, prefix, family, sources } in top {
+        for Candidate { packets, prefix, family, sources } in top.0 {
             let class = Class::Scan as u8;
             insert.execute(params![
                 id,
@@ -609,41 +645,102 @@ fn list_prefixes(connection: &Connection, day: &Span, id: i64) -> Result<(), Fau
                 family,
                 sensor,
                 signed(packets.0),
-                sources
+                sources,
+                region_of(geo, prefix, family).as_str(),
             ])?;
         }
     }
     Ok(())
 }
 
-/// Keeps what is known of a prefix, by family, if that is a survey; and forgets it.
-fn end_prefix(
-    connection: &Connection,
+/// Lists of a day that every prefix may be in.
+struct Lists<'c> {
+    connection: &'c Connection,
     day: i64,
-    prefix: i64,
-    surveyors: &mut [Surveyor; 2],
-) -> Result<(), Fault> {
-    for (surveyor, family) in surveyors.iter_mut().zip([4, 6]) {
-        if surveyor.services.is_survey() {
-            connection
-                .prepare_cached(
-                    "INSERT INTO survey (span, prefix, family, ports, packets, sources)
-                     VALUES (?, ?, ?, ?, ?, ?)",
-                )?
-                .execute(params![
-                    day,
-                    prefix,
-                    family,
-                    surveyor.services.len() as i64,
-                    signed(surveyor.packets),
-                    surveyor.sources.as_ref().map(Sketch::to_bytes),
-                ])?;
-        }
-        surveyor.services.clear();
-        surveyor.packets = 0;
-        surveyor.sources = None;
+    geo: &'c Tables,
+    survey: CachedStatement<'c>,
+    /// What surveys sent, by kind, port and family, and by region and family.
+    of_ports: HashMap<(u8, i64, u8), u64>,
+    of_regions: HashMap<(Region, u8), u64>,
+    regions: HashMap<Region, Top>,
+}
+
+impl<'c> Lists<'c> {
+    fn new(connection: &'c Connection, day: i64, geo: &'c Tables) -> rusqlite::Result<Self> {
+        let survey = connection.prepare_cached(
+            "INSERT INTO survey (span, prefix, family, ports, packets, sources) VALUES (?, ?, ?, ?, ?, ?)",
+        )?;
+        Ok(Self {
+            connection,
+            day,
+            geo,
+            survey,
+            of_ports: HashMap::new(),
+            of_regions: HashMap::new(),
+            regions: HashMap::new(),
+        })
     }
-    Ok(())
+
+    /// Keeps what is known of a prefix, by family; and forgets it.
+    fn end_prefix(&mut self, prefix: i64, doings: &mut [Doings; 2]) -> Result<(), Fault> {
+        for (Doings { packets, surveyor }, family) in doings.iter_mut().zip([4, 6]) {
+            if *packets > 0 {
+                let region = region_of(self.geo, prefix, family);
+                self.regions.entry(region).or_default().add(*packets, prefix, family, None);
+                if surveyor.services.is_survey() {
+                    self.survey.execute(params![
+                        self.day,
+                        prefix,
+                        family,
+                        surveyor.services.len() as i64,
+                        signed(surveyor.packets),
+                        surveyor.sources.as_ref().map(Sketch::to_bytes),
+                    ])?;
+                    let sum = self.of_regions.entry((region, family)).or_default();
+                    *sum = sum.saturating_add(surveyor.packets);
+                    for &(kind, port, packets) in &surveyor.rows {
+                        let sum = self.of_ports.entry((kind, port, family)).or_default();
+                        *sum = sum.saturating_add(packets);
+                    }
+                }
+            }
+            *packets = 0;
+            surveyor.services.clear();
+            surveyor.packets = 0;
+            surveyor.rows.clear();
+            surveyor.sources = None;
+        }
+        Ok(())
+    }
+
+    /// Writes what is made of all prefixes.
+    fn write(self) -> Result<(), Fault> {
+        let Self { connection, day, .. } = self;
+        connection
+            .prepare_cached("UPDATE span SET lists = ? WHERE id = ?")?
+            .execute([schema::VERSION, day])?;
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO survey_port (span, kind, port, family, packets) VALUES (?, ?, ?, ?, ?)",
+        )?;
+        for ((kind, port, family), packets) in self.of_ports {
+            insert.execute(params![day, kind, port, family, signed(packets)])?;
+        }
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO survey_region (span, region, family, packets) VALUES (?, ?, ?, ?)",
+        )?;
+        for ((region, family), packets) in self.of_regions {
+            insert.execute(params![day, region.as_str(), family, signed(packets)])?;
+        }
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO region_prefix (span, region, prefix, family, packets) VALUES (?, ?, ?, ?, ?)",
+        )?;
+        for (region, top) in self.regions {
+            for Candidate { packets, prefix, family, .. } in top.0 {
+                insert.execute(params![day, region.as_str(), prefix, family, signed(packets.0)])?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Who answers at what, and at which sensor: source, kind, port, family, sensor.

@@ -10,7 +10,7 @@ use super::{Fault, StoreError};
 pub(super) const APPLICATION_ID: i64 = 0x5465_6974;
 
 /// What makes version n out of version n − 1, from version 1 on.
-const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

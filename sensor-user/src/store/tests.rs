@@ -137,7 +137,7 @@ fn a_new_store_is_the_owners_only_and_says_what_it_is() {
 
     let connection = store.connection().unwrap();
     assert_eq!(one::<i64>(connection, "PRAGMA application_id"), 0x5465_6974);
-    assert_eq!(one::<i64>(connection, "PRAGMA user_version"), 1);
+    assert_eq!(one::<i64>(connection, "PRAGMA user_version"), schema::VERSION);
     assert_eq!(one::<i64>(connection, "PRAGMA page_size"), 8192);
     assert_eq!(one::<String>(connection, "PRAGMA journal_mode"), "wal");
     assert_eq!(one::<i64>(connection, "PRAGMA synchronous"), 2);
@@ -238,7 +238,7 @@ fn stores_of_other_versions() {
     }
     set("PRAGMA user_version = -1");
     assert_eq!(open_error(&place).trouble(), Some(Trouble::Corrupt));
-    set("PRAGMA user_version = 1; DELETE FROM meta");
+    set(&format!("PRAGMA user_version = {}; DELETE FROM meta", schema::VERSION));
     assert_eq!(open_error(&place).trouble(), Some(Trouble::Corrupt));
 }
 
@@ -937,8 +937,12 @@ fn a_log_that_is_cut_or_changed_loses_its_end_and_nothing_else() {
     }
 }
 
-/// A store of version 1 as version 1 made it, compressed, and the text of its key.
-const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/store-v1.db.gz");
+/// A store of a version as the program of that version made it, compressed.
+fn fixture(version: i64) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/fixtures/store-v{version}.db.gz"))
+}
+
+/// The text of the key of these stores.
 pub(super) const FIXTURE_KEY: &str = "000102030405060708090a0b0c0d0e0f\n";
 
 /// The rows of a store by table, but for the store's own description.
@@ -949,12 +953,11 @@ fn rows_by_table(connection: &Connection) -> Vec<(String, i64)> {
     names.map(|name| (name.clone(), one(connection, &format!("SELECT count(*) FROM {name}")))).collect()
 }
 
-/// Makes the fixture, with the program of version 1 only:
+/// Makes the fixture of today's version, which no later one can make:
 /// `cargo test -p sensor-user --lib store::tests::make_fixture -- --ignored`
 #[test]
-#[ignore = "writes tests/fixtures/store-v1.db.gz"]
+#[ignore = "writes the fixture of this version"]
 fn make_fixture() {
-    assert_eq!(schema::VERSION, 1, "a fixture is made by the program of its version");
     let scratch = Scratch::new();
     fs::write(scratch.place().key(), FIXTURE_KEY).unwrap();
     let mut store = scratch.store();
@@ -991,8 +994,11 @@ fn make_fixture() {
         INSERT INTO port_tool VALUES (1, 0, 0, 23, 1, 4, 1, 5, ?1);
         INSERT INTO region_asn VALUES (1, 0, 0, 'JP', 64500, 4, 1, 5, ?1);
         INSERT INTO region_tool VALUES (1, 0, 0, 'JP', 1, 4, 1, 5, ?1);
-        INSERT INTO port_prefix VALUES (1, 0, 0, 23, 12989284, 4, 1, 5, ?1);
+        INSERT INTO port_prefix VALUES (1, 0, 0, 23, 12989284, 4, 1, 5, ?1, 'JP');
+        INSERT INTO region_prefix VALUES (1, 'JP', 12989284, 4, 5);
         INSERT INTO survey VALUES (1, 12989284, 4, 100, 500, ?1);
+        INSERT INTO survey_port VALUES (1, 0, 23, 4, 5);
+        INSERT INTO survey_region VALUES (1, 'JP', 4, 5);
         INSERT INTO victim VALUES (1, 3325256705, 4, 80, 4, 1, 500, 10, 1717200000, 1717200540, 90, 1);
         INSERT INTO open_prefix VALUES (1717167600, 0, 0, 23, 12989284, 4, 1, 5, ?1);
         INSERT INTO open_backscatter VALUES (1717200000, 3325256705, 4, 80, 4, 1, 5);";
@@ -1004,26 +1010,39 @@ fn make_fixture() {
     let empty: Vec<_> = rows_by_table(store.connection().unwrap());
     assert!(empty.iter().all(|(_, rows)| *rows > 0), "{empty:?}");
     drop(store);
-    let file = File::create(FIXTURE).unwrap();
+    let file = File::create(fixture(schema::VERSION)).unwrap();
     let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::best());
     io::Write::write_all(&mut gzip, &fs::read(scratch.place().path).unwrap()).unwrap();
     gzip.finish().unwrap();
 }
 
 #[test]
-fn a_store_of_version_1_is_brought_up_to_date() {
+fn stores_of_all_versions_are_brought_up_to_date() {
+    for version in 1..=schema::VERSION {
+        brought_up_to_date(version);
+    }
+}
+
+fn brought_up_to_date(version: i64) {
     let scratch = Scratch::new();
     let place = scratch.place();
     let mut database = Vec::new();
-    let mut gzip = flate2::read::GzDecoder::new(File::open(FIXTURE).unwrap());
+    let mut gzip = flate2::read::GzDecoder::new(File::open(fixture(version)).unwrap());
     io::Read::read_to_end(&mut gzip, &mut database).unwrap();
     fs::write(&place.path, &database).unwrap();
     fs::write(place.key(), FIXTURE_KEY).unwrap();
     let old = Connection::open(&place.path).unwrap();
-    assert_eq!(one::<i64>(&old, "PRAGMA user_version"), 1);
+    assert_eq!(one::<i64>(&old, "PRAGMA user_version"), version);
     let before = rows_by_table(&old);
     assert!(before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
     drop(old);
+    if version < schema::VERSION {
+        let known = schema::VERSION;
+        let error = Reader::open(&place.path).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Older { version: of, known: to, .. } if (of, to) == (version, known))
+        );
+    }
 
     let mut store = Store::open(&place, Some("Asia/Tokyo")).unwrap();
     assert_eq!(store.id(), 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes());
@@ -1035,6 +1054,11 @@ fn a_store_of_version_1_is_brought_up_to_date() {
     for table in &before {
         assert!(after.contains(table), "{table:?} became {after:?}");
     }
+    let (fresh, made) = (Connection::open_in_memory().unwrap(), layout(connection));
+    for (step, number) in schema::steps(0) {
+        schema::migrate(&fresh, step, number).unwrap();
+    }
+    assert_eq!(made, layout(&fresh));
     let oldest_ns = Some(drain(1, 0).span.start_ns);
     assert_eq!(store.pending().unwrap(), Pending { epochs: 2, packets: 10, oldest_ns });
     let blob: Vec<u8> = one(connection, "SELECT tallies FROM epoch WHERE epoch = 2");
@@ -1044,4 +1068,12 @@ fn a_store_of_version_1_is_brought_up_to_date() {
     store.commit(&epoch(row.id, 3)).unwrap();
     drop(store);
     assert_eq!(Reader::open(&place.path).unwrap().pending().unwrap().epochs, 3);
+}
+
+/// What makes tables and indices.
+fn layout(connection: &Connection) -> Vec<String> {
+    let mut find =
+        connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+    let rows = find.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<rusqlite::Result<_>>().unwrap()
 }

@@ -1,5 +1,5 @@
 //! Tools of the tests: rustfmt and clippy of the toolchain in use, Debian's clippy for the eBPF crate where that
-//! is Debian's, `ip`, `promtool`, and DuckDB in a Python of its own.
+//! is Debian's, `ip`, `promtool`, Chromium with typefaces of Japanese, and DuckDB and html5lib in a Python of their own.
 
 use std::{
     env, fs,
@@ -25,9 +25,13 @@ pub fn ensure(paths: &Paths) -> Result<String> {
     };
     let python = match python(paths) {
         Some(python) => python,
-        None => fetch_duckdb(paths)?,
+        None => fetch_python(paths)?,
     };
-    Ok(format!("rustfmt, clippy, ip, promtool ({}), DuckDB ({})", promtool.display(), python.display()))
+    Ok(format!(
+        "rustfmt, clippy, ip, Chromium, promtool ({}), DuckDB and html5lib ({})",
+        promtool.display(),
+        python.display()
+    ))
 }
 
 /// rustfmt and clippy of the toolchain that runs xtask.
@@ -56,11 +60,17 @@ fn components() -> Result<()> {
     Ok(())
 }
 
-/// System packages: `ip`, and the linter beside Debian's compiler.
+/// System packages: `ip`, the browser, and the linter beside Debian's compiler.
 fn packages(paths: &Paths) -> Result<()> {
     let mut wanted = Vec::new();
     if cmd::which("ip").is_none() {
         wanted.push("iproute2");
+    }
+    if chromium().is_none() {
+        wanted.push(pins::DEBIAN_CHROMIUM);
+    }
+    if !has_japanese() {
+        wanted.push(pins::DEBIAN_JAPANESE);
     }
     // Without a toolchain there is nothing to lint with, and the build says so.
     if toolchain::find(paths).is_ok_and(|found| found.way == Way::Debian && !found.has_clippy()) {
@@ -72,14 +82,27 @@ fn packages(paths: &Paths) -> Result<()> {
     if !apt::is_here() {
         return Err(cmd::failure(
             "finding the test tools failed",
-            "there is no ip",
-            "install iproute2, which has it, by the system's package manager",
+            format!("this system lacks what these packages of Debian have: {}", wanted.join(", ")),
+            "install the same by the system's package manager; a Chromium elsewhere: set TEITEN_CHROMIUM to it",
         )
         .into());
     }
     apt::update()?;
     apt::install(&wanted)?;
     Ok(())
+}
+
+/// The Chromium that tests look at pages with: the user's, or the system's.
+pub fn chromium() -> Option<PathBuf> {
+    let given = env::var_os("TEITEN_CHROMIUM").map(PathBuf::from).filter(|file| cmd::is_executable(file));
+    let names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
+    given.or_else(|| names.into_iter().find_map(cmd::which))
+}
+
+/// Whether any typeface has the letters of Japanese.
+fn has_japanese() -> bool {
+    let ask = Cmd::new("asking for typefaces of Japanese", "fc-list").args([":lang=ja", "family"]);
+    !ask.ask_anyway().trim().is_empty() || apt::is_here() && apt::missing(&[pins::DEBIAN_JAPANESE]).is_empty()
 }
 
 /// The promtool that tests use: the user's, ours, or the system's.
@@ -127,10 +150,10 @@ fn download(dir: &Path, hint: &str) -> Cmd {
     cmd.args(["-q", "download", "prometheus"]).dir(dir).hint(hint).no_stdin()
 }
 
-/// The Python with DuckDB that tests use: the user's, or ours.
+/// The Python with DuckDB and html5lib that tests use: the user's, or ours.
 pub fn python(paths: &Paths) -> Option<PathBuf> {
     let given = env::var_os("TEITEN_PYTHON").map(PathBuf::from).filter(|file| cmd::is_executable(file));
-    let dir = duckdb_dir(paths);
+    let dir = python_dir(paths);
     let is_whole = dir.join(WHOLE).is_file();
     given.or(Some(dir.join("bin/python3")).filter(|file| is_whole && cmd::is_executable(file)))
 }
@@ -138,13 +161,16 @@ pub fn python(paths: &Paths) -> Option<PathBuf> {
 /// A file in a virtual environment that is written last.
 const WHOLE: &str = "whole";
 
-fn duckdb_dir(paths: &Paths) -> PathBuf {
-    paths.tools().join(format!("duckdb-{}", pins::DUCKDB))
+/// Its name tells what is in it: other packages are another environment.
+fn python_dir(paths: &Paths) -> PathBuf {
+    let names = pins::PYTHON.map(|package| format!("{}-{}", package.name, package.version));
+    paths.tools().join(format!("python-{}", names.join("-")))
 }
 
-/// Makes a virtual environment with DuckDB. It names its own folder, so it cannot be made beside its place.
-fn fetch_duckdb(paths: &Paths) -> Result<PathBuf> {
-    let hint = "install Python 3 with venv and pip, or set TEITEN_PYTHON to a Python that has duckdb";
+/// Makes a virtual environment with the packages. It names its own folder, so it cannot be made beside its place.
+fn fetch_python(paths: &Paths) -> Result<PathBuf> {
+    let hint =
+        "install Python 3 with venv and pip, or set TEITEN_PYTHON to a Python that has duckdb and html5lib";
     let has_venv = || {
         Cmd::new("asking for Python's venv", "python3").args(["-c", "import ensurepip, venv"]).ask().is_ok()
     };
@@ -155,7 +181,7 @@ fn fetch_duckdb(paths: &Paths) -> Result<PathBuf> {
         apt::update()?;
         apt::install(&["python3", "python3-venv"])?;
     }
-    let dir = duckdb_dir(paths);
+    let dir = python_dir(paths);
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {} failed", dir.display()))?;
     }
@@ -168,11 +194,10 @@ fn fetch_duckdb(paths: &Paths) -> Result<PathBuf> {
         .no_stdin()
         .run()?;
     let wanted = dir.join("wanted.txt");
-    let sums = pins::DUCKDB_SHA256.map(|sum| format!(" --hash=sha256:{sum}")).concat();
-    fs::write(&wanted, format!("duckdb=={}{sums}\n", pins::DUCKDB))
+    fs::write(&wanted, pins::PYTHON.map(|package| requirement(&package)).concat())
         .with_context(|| format!("writing {} failed", wanted.display()))?;
     let python = dir.join("bin/python3");
-    Cmd::new("installing DuckDB", &python)
+    Cmd::new("installing DuckDB and html5lib", &python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--only-binary=:all:", "--require-hashes", "-r"])
         .arg(&wanted)
@@ -181,4 +206,10 @@ fn fetch_duckdb(paths: &Paths) -> Result<PathBuf> {
         .run()?;
     fs::write(dir.join(WHOLE), "")?;
     Ok(python)
+}
+
+/// A package as pip wants it: its version, and the wheels that it may be.
+fn requirement(package: &pins::PythonPackage) -> String {
+    let sums = package.sha256.iter().map(|sum| format!(" --hash=sha256:{sum}")).collect::<String>();
+    format!("{}=={}{sums}\n", package.name, package.version)
 }

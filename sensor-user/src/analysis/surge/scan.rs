@@ -57,13 +57,15 @@ impl Run {
         }
     }
 
-    /// Whether the sum of some days would still be enough for a run.
-    fn goes_on(&self, days: &[Day], parameters: &Parameters) -> bool {
-        let usual = days.len() as f64 * self.base.max(1.0);
-        match self.direction {
-            Direction::Rise => total(days) >= parameters.ratio * usual,
-            Direction::Fall => total(days) <= usual / parameters.ratio,
-        }
+    /// Whether a count is, besides, too near to what was usual for a run of its own: the tail of a high peak
+    /// belongs to it.
+    fn is_over(&self, count: f64, parameters: &Parameters) -> bool {
+        let usual = self.base.max(1.0);
+        self.returned(count)
+            && match self.direction {
+                Direction::Rise => count < usual * parameters.ratio,
+                Direction::Fall => count > usual / parameters.ratio,
+            }
     }
 
     fn include(&mut self, mean: f64) {
@@ -124,8 +126,7 @@ impl<'a> Scan<'a> {
             // It only takes an earlier run's level back.
             self.test(position);
         } else if position >= run.found + self.together
-            && latest.iter().all(|&(_, count)| run.returned(count))
-            && !run.goes_on(latest, self.parameters)
+            && latest.iter().all(|&(_, count)| run.is_over(count, self.parameters))
         {
             run.last = position - self.together;
             run.end = End::Ended;

@@ -5,6 +5,9 @@ use super::{Direction, Parameters};
 /// Days of a week: a series' indices are days, so those that differ by a multiple of this are the same weekday.
 const WEEK: usize = 7;
 
+/// A day of history that has more than so many times the second highest is an outlier.
+const OUTLIER: f64 = 2.0;
+
 /// A valid day: its index in the series, and its count.
 pub(super) type Day = (usize, f64);
 
@@ -83,11 +86,11 @@ impl<'a> Baseline<'a> {
     /// of the baseline around theirs, those before it in blocks as long, so that neither a step nor a slow change
     /// counts as variation.
     fn overdispersion(&self, tested: &[Day]) -> f64 {
-        [self.days, tested]
-            .into_iter()
-            .chain(self.earlier.rchunks(self.days.len().max(1)))
-            .map(Variation::around_mean)
-            .fold(Variation::default(), Variation::and)
+        self.earlier
+            .rchunks(self.days.len().max(1))
+            .chain([self.days])
+            .map(Variation::of_history)
+            .fold(Variation::around_mean(tested.iter().map(|&(_, count)| count)), Variation::and)
             .ratio()
             .max(1.0)
     }
@@ -95,21 +98,29 @@ impl<'a> Baseline<'a> {
 
 /// How much counts vary: the sum of their squared distances from a mean, in units of it, and their degrees of
 /// freedom.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Variation {
     squares: f64,
     freedom: f64,
 }
 
 impl Variation {
-    fn around_mean(days: &[Day]) -> Self {
-        let mean = total(days) / days.len() as f64;
-        let squares = if mean > 0.0 {
-            days.iter().map(|&(_, count)| (count - mean).powi(2)).sum::<f64>() / mean
-        } else {
-            0.0
-        };
-        Self { squares, freedom: days.len().saturating_sub(1) as f64 }
+    fn around_mean(counts: impl Iterator<Item = f64> + Clone) -> Self {
+        let days = counts.clone().count() as f64;
+        let mean = counts.clone().sum::<f64>() / days;
+        let squares =
+            if mean > 0.0 { counts.map(|count| (count - mean).powi(2)).sum::<f64>() / mean } else { 0.0 };
+        Self { squares, freedom: (days - 1.0).max(0.0) }
+    }
+
+    /// Of days of history, the highest of which counts no more than twice the second: one spike does not hide all
+    /// that comes after it.
+    fn of_history(days: &[Day]) -> Self {
+        let (highest, second) = days.iter().fold((0.0, 0.0), |(highest, second): (f64, f64), &(_, count)| {
+            (highest.max(count), second.max(count.min(highest)))
+        });
+        let bound = highest.min(OUTLIER * second);
+        Self::around_mean(days.iter().map(move |&(_, count)| count.min(bound)))
     }
 
     fn and(self, other: Self) -> Self {

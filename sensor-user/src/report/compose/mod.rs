@@ -74,12 +74,14 @@ impl Writer<'_> {
             ],
             footer: self.footer(),
             words: Words {
+                skip: say!(m, "page-skip"),
                 contents: say!(m, "page-contents"),
                 analyst: say!(m, "page-analyst"),
                 summary: say!(m, "page-summary"),
                 chart_data: say!(m, "page-chart-data"),
                 date: say!(m, "page-date"),
                 not_observed: say!(m, "page-not-observed"),
+                skip: say!(m, "page-skip"),
             },
         }
     }

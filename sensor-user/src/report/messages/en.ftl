@@ -233,12 +233,14 @@ role-honeypot = honeypot
 ## The page
 
 page-title = Internet Threat Monitoring Report
+page-skip = Skip to the report
 page-contents = Contents
 page-analyst = Analyst’s comment
 page-summary = Summary
 page-chart-data = Figures of the chart
 page-date = Date
 page-not-observed = not observed
+page-skip = Skip to the text
 footer-made = Made by { $program } on { $made }.
 footer-figures = Packets are counted, not sampled; those whose source was lost are shown as unattributed. Unique sources are estimates.
 footer-home = Ranks of { $region } are told with the phenomena of destination ports.

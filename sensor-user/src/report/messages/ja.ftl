@@ -67,12 +67,14 @@ role-honeypot = ハニーポット
 ## The page
 
 page-title = インターネット定点観測レポート
+page-skip = 本文へ
 page-contents = 目次
 page-analyst = 分析担当者による補足
 page-summary = 概況
 page-chart-data = グラフの数値
 page-date = 日付
 page-not-observed = 観測なし
+page-skip = 本文へ移動
 footer-made = 本レポートは{ $program }により{ $made }に作成した。
 footer-figures = パケット数は標本抽出によらず、すべてを数えたものである。送信元を失ったパケットは帰属不能として示した。送信元アドレス数は推定値である。
 footer-home = 宛先ポート番号に関する動向には、{ $region }の順位を併記した。

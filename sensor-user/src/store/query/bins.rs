@@ -314,13 +314,11 @@ fn fill(
 ) -> Result<Vec<Binned>, QueryError> {
     let flush = |tracks: &mut [Track], track: usize| {
         let sums = tracks[track].flush();
-        for other in track + 1..tracks.len() {
-            if tracks[other].part == Some(track) {
-                for (&region, sum) in &sums {
-                    let total = tracks[other].sums.entry(region).or_default();
-                    total.packets = total.packets.saturating_add(sum.packets);
-                    total.sources.try_merge(&sum.sources);
-                }
+        for other in tracks.iter_mut().filter(|other| other.part == Some(track)) {
+            for (&region, sum) in &sums {
+                let total = other.sums.entry(region).or_default();
+                total.packets = total.packets.saturating_add(sum.packets);
+                total.sources.try_merge(&sum.sources);
             }
         }
     };

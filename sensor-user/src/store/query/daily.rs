@@ -266,7 +266,7 @@ impl<'a> Daily<'a> {
     }
 
     /// Whether the row is surely of what is asked for, as far as it is asked.
-    fn is_sure<K: Key>(&self, told: &Told) -> bool {
+    fn is_sure(&self, told: &Told) -> bool {
         (self.services.is_none() || told.service.is_some())
             && (self.regions.is_none() || told.region.is_some())
             && (self.sensors.is_none() || told.sensor.is_some())
@@ -322,7 +322,7 @@ pub(super) fn counts<K: Key>(
             let Some(told) = daily.told::<K>(row, places)? else { continue };
             let packets = count(row, 0)?;
             let is_scan = row.get::<_, i64>(1)? == Class::Scan as i64;
-            match K::of(&told).filter(|_| is_scan && daily.is_sure::<K>(&told)) {
+            match K::of(&told).filter(|_| is_scan && daily.is_sure(&told)) {
                 None => counts.other[day] = counts.other[day].saturating_add(packets),
                 Some(key) => {
                     let series = counts.rows.entry(key).or_default();

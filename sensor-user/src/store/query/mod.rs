@@ -8,6 +8,7 @@ mod bins;
 mod daily;
 mod extract;
 mod group;
+mod prefixes;
 mod quality;
 mod sensors;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use self::{
     bins::{Binned, Bins, Series},
     daily::{Daily, DailyCounts, Key, SensorRow, Told},
     extract::{ExtractLevel, Extracted},
+    prefixes::{PrefixChange, PrefixChanges, PrefixesOf, SurveyPackets},
     quality::{Quality, Scanner, Victim},
     sensors::{Exposure, KeptSensor},
     table::Table,

@@ -138,7 +138,7 @@ proptest! {
                 let part = if by_day { 1.0 } else { seen.range(of_bin).count() as f64 / f64::from(*hours) };
                 prop_assert!((observed - part).abs() < 1e-9, "{observed} of bin {bin}, not {part}");
             }
-            let mut sums: BTreeMap<(Region, usize), (u64, HashSet<(Family, u64)>)> = BTreeMap::new();
+            let mut sums: BTreeMap<(Region, usize), (u64, Sources)> = BTreeMap::new();
             for event in events.iter().filter(|event| event.class() == Class::Scan) {
                 if sensors.as_ref().is_none_or(|sensors| sensors.contains(&event.sensor)) {
                     let bin = (event.hour / i64::from(*hours)) as usize;
@@ -151,9 +151,9 @@ proptest! {
             prop_assert_eq!(found, sums.keys().map(|&(region, _)| region).collect());
             for (region, series) in regions {
                 prop_assert_eq!((series.packets.len(), series.sources.len()), (starts.len(), starts.len()));
-                for bin in 0..starts.len() {
+                for (bin, observed) in observed.iter().enumerate() {
                     let (packets, sources) = sums.get(&(*region, bin)).cloned().unwrap_or_default();
-                    let known = observed[bin] > 0.0;
+                    let known = *observed > 0.0;
                     prop_assert_eq!(series.packets[bin], known.then_some(packets));
                     prop_assert_eq!(series.sources[bin], known.then(|| estimate(&sources)));
                 }
@@ -167,7 +167,9 @@ fn bins(from_hour: i64, to_hour: i64, hours: &[u32]) -> Bins<'_> {
     Bins { from, to, hours, regions: None, sensors: None, least_observed: 0.0 }
 }
 
-fn estimate(sources: &HashSet<(Family, u64)>) -> f64 {
+type Sources = HashSet<(Family, u64)>;
+
+fn estimate(sources: &Sources) -> f64 {
     let of = |family| {
         let mut sketch = Sketch::new(Scope::new(&key(), family, 32));
         let of_family = sources.iter().filter(|(of, _)| *of == family);

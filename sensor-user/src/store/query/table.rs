@@ -275,12 +275,8 @@ impl Cells {
 
     fn prefix(&self) -> Told<Prefix> {
         let Told::Is(family) = self.family() else { return Told::Cut };
-        let (length, rest) = match family {
-            Family::V4 => (24, 8),
-            Family::V6 => (48, 16),
-        };
-        let upper = u64::try_from(self.number(Column::Prefix)).ok().filter(|upper| upper >> length == 0);
-        upper.map_or(Told::Cut, |upper| Told::Is(Prefix { family, source: upper << rest, length }))
+        let upper = u64::try_from(self.number(Column::Prefix)).ok();
+        upper.and_then(|upper| Prefix::of_upper(family, upper)).map_or(Told::Cut, Told::Is)
     }
 
     /// What the row says of a dimension.

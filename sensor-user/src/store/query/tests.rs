@@ -159,7 +159,8 @@ fn put(
         .into_iter()
         .chain(values)
         .chain([SqlValue::Integer(packets as i64), sketch.map_or(SqlValue::Null, SqlValue::Blob)]);
-    let sql = format!("INSERT INTO {} VALUES ({holes})", table.as_str());
+    let key: String = table.key().iter().map(|column| format!("{}, ", column.name())).collect();
+    let sql = format!("INSERT INTO {} (span, {key}packets, sources) VALUES ({holes})", table.as_str());
     connection.execute(&sql, params_from_iter(parameters)).unwrap();
 }
 

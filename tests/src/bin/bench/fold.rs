@@ -109,7 +109,7 @@ fn day(name: &str, hours: i64, mut tallies: Tallies, geo: &Tables) -> Result<Vec
         let tallies = drain.tallies.len();
         took.push(Took { tallies, bytes: epoch.bytes(), encode, commit, fold });
     }
-    let (closed, close) = timed(|| close(&mut store));
+    let (closed, close) = timed(|| close(&mut store, geo));
     closed?;
     let all = took.iter().map(|took| took.tallies).sum::<usize>() as f64;
     let folded: f64 = took.iter().map(|took| took.fold).sum();
@@ -133,8 +133,8 @@ fn day(name: &str, hours: i64, mut tallies: Tallies, geo: &Tables) -> Result<Vec
 pub const WHOLE: Portion = Portion { generation: None, tallies: usize::MAX, epochs: u64::MAX };
 
 /// Closes the first day.
-pub fn close(store: &mut Store) -> Result<()> {
-    let done = store.maintain(START + 86_400 + GRACE, &Retention::default(), &Limits::default())?;
+pub fn close(store: &mut Store, geo: &Tables) -> Result<()> {
+    let done = store.maintain(START + 86_400 + GRACE, &Retention::default(), &Limits::default(), geo)?;
     ensure!(done.closed == Some(START), "the day was not closed: {done:?}");
     Ok(())
 }

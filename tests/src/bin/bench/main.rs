@@ -3,6 +3,7 @@
 //! Wants root, the kernel's statistics switched off, and in `TEITEN_BENCH_OBJECT` the path of the
 //! BPF object for benchmarks. Progress goes to standard error, tables to standard output.
 
+mod detection;
 mod epochs;
 mod flood;
 mod fold;
@@ -39,6 +40,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("store", store::run),
     ("fold", fold::run),
     ("size", size::run),
+    ("detection", detection::run),
 ];
 
 fn main() -> Result<()> {

@@ -121,7 +121,7 @@ fn day(watched: &Watched, geo: &Tables) -> Result<Vec<String>> {
         }
     }
     let hours = Kept::read(&path)?;
-    fold::close(&mut store)?;
+    fold::close(&mut store, geo)?;
     drop(store);
     let all = Kept::read(&path)?;
     let days = Kept { rows: all.rows - hours.rows, bytes: all.bytes.saturating_sub(hours.bytes) };

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OpenFlags, params};
 use teiten::{
     export::rows::grouped,
+    geo::{Geo, Paths},
     model::{Class, Dimension, Filter, Period, Zone},
     store::{
         Limits, Place, Reader, Store,
@@ -49,9 +50,11 @@ pub fn run(options: &Options) -> Result<Section> {
     let from_hours = questions.iter().map(|question| ask(&path, question)).collect::<Result<Vec<_>>>()?;
     let hour_scans = scans(&path, 0, [&quarter, &before], rounds)?;
 
+    // There are no prefixes whose regions could be told.
+    let geo = Geo::open(Paths::default())?.tables();
     let start = Instant::now();
     let mut store = Store::open(&Place::new(&path), None)?;
-    let closed = store.close_days(made::START + made::DAYS * 86_400, &Limits::default())?.len();
+    let closed = store.close_days(made::START + made::DAYS * 86_400, &Limits::default(), &geo)?.len();
     drop(store);
     let closing = start.elapsed().as_secs_f64();
     ensure!(closed as i64 == made::DAYS, "{closed} days were closed");
