@@ -643,15 +643,10 @@ fn a_quiet_quarter_claims_nothing() {
         "no region was tested: {:#}",
         document["tested"]
     );
-    for (lang, sentences) in [
-        ("en", &["othing notable", "o notable", "othing stood out"][..]),
-        ("ja", &["特筆すべき", "顕著な", "目立った"][..]),
-    ] {
+    for (lang, sentence) in [("en", "No notable phenomena were found"), ("ja", "注目すべき動向はなかった")]
+    {
         let page = once(store, &["2019-Q3", "--format=md", "--lang", lang]);
-        assert!(
-            sentences.iter().any(|sentence| page.contains(sentence)),
-            "{lang}: nothing says that nothing was found (one of {sentences:?}):\n{page}"
-        );
+        assert!(page.contains(sentence), "{lang}: `{sentence}` is not there:\n{page}");
     }
     identities(&document, "quiet 2019-Q3");
 }
@@ -937,25 +932,15 @@ fn nothing_to_report_is_said() {
         assert_eq!(ranking(&document, "ports", 10), [], "{what}");
         assert_eq!(ranking(&document, "regions", 10), [], "{what}");
         assert_eq!(findings(&document), [], "{what}: what is not observed is no silence and no fall");
-        for (lang, sentences) in [
-            ("en", &["not observed", "o data", "othing was observed", "othing observed"][..]),
-            (
-                "ja",
-                &[
-                    "観測していない",
-                    "観測していません",
-                    "観測されていない",
-                    "データがない",
-                    "データはありません",
-                ][..],
-            ),
-        ] {
+        for (lang, sentence) in
+            [("en", "Nothing was observed in this period"), ("ja", "対象期間中の観測はない")]
+        {
             for format in ["md", "html"] {
                 let page = written(store, &[period, "--format", format, "--lang", lang]);
                 let page = if format == "html" { html_text(&page) } else { page };
                 assert!(
-                    sentences.iter().any(|sentence| page.contains(sentence)),
-                    "{what}, {lang} {format}: nothing says that there is nothing (one of {sentences:?}):\n{page}"
+                    page.contains(sentence),
+                    "{what}, {lang} {format}: `{sentence}` is not there:\n{page}"
                 );
                 assert!(!page.contains("NaN") && !page.contains(" inf"), "{what}, {lang} {format}:\n{page}");
             }
@@ -1039,12 +1024,10 @@ fn a_first_period_has_none_before() {
             tables.iter().flatten().filter(|row| row.iter().any(|cell| cell.contains("/TCP"))).collect();
         assert!(!rows.is_empty(), "{lang}: no ports in\n{page}");
         assert!(!rows.iter().any(|row| row.iter().any(|cell| cell == new)), "{lang}: `{new}` in {rows:#?}");
-        let told = ["2019-Q3", "previous", "before", "前", "2019年7"];
-        let tops = page.split("\n| ").next().unwrap_or_default();
-        assert!(
-            told.iter().any(|part| tops.contains(part)),
-            "{lang}: nothing says that there is none before:\n{tops}"
-        );
+        let told =
+            if lang == "en" { "no period before this one" } else { "比較できる前の期間がない" };
+        let top = page.split("\n## ").next().unwrap_or_default();
+        assert!(top.contains(told), "{lang}: `{told}` is not at the top:\n{top}");
     }
 }
 
@@ -1484,7 +1467,7 @@ fn what_cannot_be_reported_is_said() {
     let parameters = file("parameters.toml", "[surge]\nlevle = 3\n");
     let names = file("names.toml", "[regions\n");
     for (words, parts) in [
-        (&["2019-Q5"][..], &["2019-Q5", "2019-Q4"][..]),
+        (&["2019-Q5"][..], &["2019-Q5", "Q4"][..]),
         (&["soon"], &["soon", "2019-"]),
         (&["2021-W53"], &["2021-W53"]),
         (&["2019-02-29"], &["2019-02-29"]),
