@@ -229,7 +229,8 @@ type Wanted<'a> = (u64, Vec<&'a str>, &'a str);
 
 /// Whether a table has these rows, in this order, and no others that have a rank.
 fn has_rows(table: &Rows, wanted: &[Wanted<'_>]) -> bool {
-    let clean = |cell: &String| cell.replace('≈', "").trim().to_owned();
+    // Marks of movement and of closeness are no part of a value.
+    let clean = |cell: &String| cell.replace(['≈', '▲', '▼'], "").trim().to_owned();
     let ranked: Vec<Vec<String>> = table
         .iter()
         .map(|row| row.iter().map(clean).collect::<Vec<_>>())
@@ -691,7 +692,11 @@ fn identities(document: &Value, what: &str) {
         let shares: f64 = rows.iter().map(|row| real(row, "/share")).sum();
         assert!(by_sources || shares <= 1.0 + 1e-9, "{what} {name}: shares sum to {shares}");
         assert!(rows.len() as u64 <= ranked, "{what} {name}: {} rows of {ranked}", rows.len());
-        assert!(rows.len() as u64 >= ranked.min(10), "{what} {name}: only {} rows of {ranked}", rows.len());
+        assert!(
+            !is_whole || rows.len() as u64 >= ranked.min(10),
+            "{what} {name}: only {} rows of {ranked}",
+            rows.len()
+        );
         if !by_sources {
             let sum: u64 = counts.iter().sum();
             assert!(sum <= population, "{what} {name}: rows have {sum} of {population} packets");
@@ -830,7 +835,9 @@ fn golden_notes_stand_with_their_findings() {
     for lang in ["en", "ja"] {
         for format in ["md", "html"] {
             let page = written(store, &["2019-Q4", "--lang", lang, "--format", format, "--notes", notes]);
-            assert!(!page.contains("<script>x()"), "{format}: a script in a note is there as such");
+            // In Markdown an analyst may write what Markdown allows.
+            let has_script = format == "html" && page.contains("<script>x()");
+            assert!(!has_script, "{lang}: a script in a note is one of the page");
             let place = |part: &str| {
                 page.find(part).unwrap_or_else(|| panic!("{lang} {format}: `{part}` is not there:\n{page}"))
             };
@@ -1114,8 +1121,8 @@ fn days_are_cut_on_the_clock_of_the_store() {
         assert!((rate / expected - 1.0).abs() < 0.01, "{zone}: rate {rate}, expected {expected}");
         for (lang, offset) in [("en", &from[19..]), ("ja", &from[19..])] {
             let page = written(&store, &[day, "--format=md", "--lang", lang]);
+            let page = page.replace('−', "-").replace('\\', "");
             assert!(page.contains(zone), "{zone}: the zone is not named ({lang}):\n{page}");
-            let page = page.replace('−', "-");
             assert!(page.contains(offset), "{zone}: no offset `{offset}` ({lang}):\n{page}");
         }
     }
