@@ -284,12 +284,37 @@ pub fn html_text(page: &str) -> String {
         rest = rest.find('>').map_or("", |close| &rest[close + 1..]);
     }
     text.push_str(rest);
-    for (reference, char) in
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
-    {
-        text = text.replace(reference, char);
-    }
+    let text = resolved(&text);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A text with its character references resolved.
+fn resolved(text: &str) -> String {
+    let mut parts = text.split('&');
+    let mut resolved = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(';').unwrap_or(("", part));
+        let char = match name {
+            "lt" => Some('<'),
+            "gt" => Some('>'),
+            "amp" => Some('&'),
+            "quot" => Some('"'),
+            "nbsp" => Some(' '),
+            number => number.strip_prefix('#').and_then(|n| n.parse().ok()).and_then(char::from_u32),
+        };
+        match char {
+            Some(char) => {
+                resolved.push(char);
+                resolved.push_str(rest);
+            }
+            // No reference that is known here.
+            None => {
+                resolved.push('&');
+                resolved.push_str(part);
+            }
+        }
+    }
+    resolved
 }
 
 /// The rows of a CSV text, header first.
@@ -409,6 +434,7 @@ mod tests {
                     <tr><td><span>1</span> <i>2</i></td><td></td></tr></tbody></table>";
         assert_eq!(html_tables(html), [vec![vec!["a & b"], vec!["1 2", ""]]]);
         assert_eq!(html_text(html), "a & b 1 2");
+        assert_eq!(html_text("&#60;b&#62; &amp;lt; &c; &"), "<b> &lt; &c; &");
         assert_eq!(csv_rows("\u{feff}a,b\r\n\"x, \"\"y\"\"\",1\n"), [vec!["a", "b"], vec!["x, \"y\"", "1"]]);
     }
 

