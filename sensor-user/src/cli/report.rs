@@ -15,13 +15,17 @@ use log::{info, warn};
 use crate::{
     model::{Period, Region},
     report::{
-        compose,
+        advisories::Advisories,
+        compose, csv,
         frozen::Frozen,
         gather::{self, Request},
         html, json,
         lang::Lang,
+        markdown,
         model::{Parameters, Profile, RankBy, Report},
         names::Names,
+        notes,
+        page::{Block, Page, Table},
         publish, scanners, toml_file,
     },
     store::Reader,
@@ -141,8 +145,9 @@ fn report(args: &ReportArgs) -> Result<()> {
     let reader = args.store.open()?;
     let mut report = made(args, &reader)?;
     if let Some(path) = &args.notes {
-        let known: Vec<&str> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
-        let _ = (path, known);
+        let notes = notes::read(path)?;
+        notes::check(&notes, path, report.findings.iter().map(|finding| finding.id.as_str()))?;
+        report.notes.extend(notes);
     }
     if args.freeze {
         report.frozen = Some(report.made.clone());
@@ -182,6 +187,7 @@ fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
         Some(path) => parameters(path)?,
         None => Parameters::default(),
     };
+    let advisories = args.advisories.as_deref().map(Advisories::read).transpose()?;
     let scanners = args.scanners.as_deref().map(scanners::read).transpose()?;
     let request = Request {
         period,
@@ -190,7 +196,7 @@ fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
         sensors: &args.sensors,
         rank_by: args.rank_by,
         parameters: &parameters,
-        advisories: &[],
+        advisories: advisories.as_ref().map_or(&[], |advisories| &advisories.list),
         scanners: scanners.as_deref().unwrap_or_default(),
         frozen: frozen.as_ref(),
         now,
@@ -212,14 +218,54 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
     let page = || compose::page(report, args.lang, names);
     match args.format {
         Format::Html => put_out(args, |out| Ok(html::write(&page(), out)?)),
-        Format::Md => Ok(()),
+        Format::Md => put_out(args, |out| Ok(markdown::write(&page(), out)?)),
         Format::Json => {
             let text: BTreeMap<String, String> = compose::sentences(report, args.lang, names);
             let document = json::Document { report, language: args.lang.tag(), text: &text };
             put_out(args, |out| Ok(json::write(&document, out)?))
         }
-        Format::Csv => Ok(()),
+        Format::Csv => {
+            let page = page();
+            let tables = tables(&page);
+            match &args.table {
+                Some(name) => {
+                    let table = tables.iter().find(|table| table.id == *name).with_context(|| {
+                        let known: Vec<&str> = tables.iter().map(|table| table.id.as_str()).collect();
+                        format!("this report has no table `{name}`; it has {}", known.join(", "))
+                    })?;
+                    put_out(args, |out| Ok(csv::write(table, args.bom, out)?))
+                }
+                None => {
+                    let directory = args.output.as_deref().unwrap_or_else(|| Path::new("."));
+                    write_tables(directory, &tables, args.bom)
+                }
+            }
+        }
     }
+}
+
+/// All tables of a page.
+fn tables(page: &Page) -> Vec<&Table> {
+    let blocks = page.sections.iter().flat_map(|section| &section.blocks);
+    blocks
+        .filter_map(|block| match block {
+            Block::Table(table) => Some(table),
+            _ => None,
+        })
+        .collect()
+}
+
+fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    for table in tables {
+        let path = directory.join(format!("{}.csv", table.id));
+        write_whole(&path, |file| {
+            let mut out = BufWriter::new(file);
+            csv::write(table, bom, &mut out)?;
+            Ok(out.flush()?)
+        })?;
+    }
+    Ok(())
 }
 
 fn put_out(args: &ReportArgs, write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> Result<()>) -> Result<()> {

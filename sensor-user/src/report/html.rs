@@ -114,6 +114,7 @@ impl<'a> SectionView<'a> {
                     level = 4;
                     BlockView::Heading(text)
                 }
+                Block::Table(table) if table.rows.is_empty() => BlockView::Paragraph(pieces(&table.empty)),
                 Block::Table(table) => BlockView::Table(TableView::new(table, ids)),
                 Block::Chart(chart) => {
                     let id = ids.unique(&format!("chart-{}", chart.id));

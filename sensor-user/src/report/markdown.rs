@@ -55,6 +55,7 @@ fn write_section(section: &Section, page: &Page, to: &mut impl Write) -> io::Res
             Block::Paragraph(text) | Block::Note(text) => writeln!(to, "{}\n", line(text))?,
             Block::List(items) => list(items, to)?,
             Block::Heading(text) => writeln!(to, "### {}\n", line(text))?,
+            Block::Table(table) if table.rows.is_empty() => writeln!(to, "{}\n", line(&table.empty))?,
             Block::Table(table) => write_table(table, to)?,
             Block::Chart(chart) => write_chart(chart, to)?,
             Block::Finding(told) => finding(told, page, to)?,
@@ -66,6 +67,8 @@ fn write_section(section: &Section, page: &Page, to: &mut impl Write) -> io::Res
 fn finding(told: &Told, page: &Page, to: &mut impl Write) -> io::Result<()> {
     writeln!(to, "### {}\n\n{}\n", line(&told.heading), line(&told.text))?;
     pairs(&told.details, to)?;
+    // By which notes are written for it.
+    writeln!(to, "`{}`\n", told.id)?;
     if let Some(text) = &told.note {
         note(text, &page.words.analyst, 3, to)?;
     }

@@ -352,7 +352,7 @@ pub struct Surge {
     /// The test's value, and the overdispersion that it allowed for.
     pub z: f64,
     pub phi: f64,
-    /// Packets since the onset, in the period.
+    /// Packets since the onset, in the period: to its last day, or if it is a new level to the period's end.
     pub packets: u64,
     /// Regions (of a surge of a service) by packets since the onset; at least the first 10.
     pub regions: Vec<Contribution<Region>>,

@@ -96,6 +96,8 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Below the table.
     pub notes: Vec<String>,
+    /// What stands in place of a table without rows.
+    pub empty: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

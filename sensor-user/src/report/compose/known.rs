@@ -26,6 +26,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: vec![say!(m, "advisories-caveat")],
+            empty: String::new(),
         };
         let intro = say!(m, "advisories-intro", count = advisories.len());
         vec![Block::Paragraph(intro), Block::Table(table)]
@@ -75,6 +76,7 @@ impl Writer<'_> {
             ],
             rows: self.report.corrections.iter().map(|correction| self.correction(correction)).collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         table_or(table, || say!(m, "corrections-none"))
     }

@@ -281,5 +281,6 @@ fn figures(id: &'static str, heading: String) -> Column {
 
 /// A table of what is there; where nothing is, the sentence that says so.
 fn table_or(table: Table, sentence: impl FnOnce() -> String) -> Block {
-    if table.rows.is_empty() { Block::Paragraph(sentence()) } else { Block::Table(table) }
+    let empty = if table.rows.is_empty() { sentence() } else { String::new() };
+    Block::Table(Table { empty, ..table })
 }

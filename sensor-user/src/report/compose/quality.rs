@@ -80,6 +80,7 @@ impl Writer<'_> {
             ],
             rows,
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 
@@ -99,6 +100,7 @@ impl Writer<'_> {
                 .map(|gap| vec![time(&gap.from), time(&gap.to), count_cell(gap.hours.into())])
                 .collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         table_or(table, || say!(m, "quality-gaps-none"))
     }
@@ -120,6 +122,7 @@ impl Writer<'_> {
             ],
             rows: self.report.sensors.iter().map(|sensor| self.sensor(sensor)).collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         table_or(table, || say!(m, "quality-sensors-none"))
     }
@@ -185,6 +188,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         let mut blocks = vec![table_or(table, || say!(m, "quality-databases-none"))];
         let mut country = databases.iter().filter(|database| database.role == "country");
@@ -266,6 +270,7 @@ impl Writer<'_> {
             ],
             rows,
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 }

@@ -44,6 +44,7 @@ impl Writer<'_> {
             columns: self.columns(head),
             rows: shown.iter().map(|row| self.row(row, name(row.subject))).collect(),
             notes,
+            empty: String::new(),
         };
         vec![table_or(table, || say!(m, "ports-none")), Block::List(self.below(&ranking.below))]
     }
@@ -79,6 +80,7 @@ impl Writer<'_> {
                 .map(|row| self.row(row, [self.region_cell(row.subject), text_cell(row.subject.as_str())]))
                 .collect(),
             notes,
+            empty: String::new(),
         };
         vec![table_or(table, || say!(m, "regions-none")), Block::List(self.below(&ranking.below))]
     }
@@ -240,6 +242,7 @@ impl Writer<'_> {
             columns,
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 
@@ -283,6 +286,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: part.rate.map(|value| say!(m, "part-rate", rate = rate(value))).into_iter().collect(),
+            empty: String::new(),
         }
     }
 }

@@ -53,6 +53,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         blocks.extend(filled(table));
         let service =
@@ -99,7 +100,7 @@ impl Writer<'_> {
             }));
             cells
         });
-        Table { id: id.to_owned(), caption, columns, rows: rows.collect(), notes: Vec::new() }
+        Table { id: id.to_owned(), caption, columns, rows: rows.collect(), notes: Vec::new(), empty: String::new() }
     }
 
     pub(super) fn surveys(&self) -> Vec<Block> {
@@ -150,6 +151,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         };
         blocks.extend(filled(prefixes));
         if surveys.ports_without.is_none() && surveys.regions_without.is_none() {
@@ -193,6 +195,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: vec![say!(m, "surveys-declared-note")],
+            empty: String::new(),
         };
         table_or(table, || say!(m, "surveys-declared-none"))
     }
@@ -225,6 +228,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 
@@ -298,6 +302,7 @@ impl Writer<'_> {
             ],
             rows: rows.collect(),
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 
@@ -317,6 +322,7 @@ impl Writer<'_> {
                 .map(|(service, count)| vec![self.service_cell(*service), count_cell(*count)])
                 .collect(),
             notes: Vec::new(),
+            empty: String::new(),
         }
     }
 }

@@ -15,11 +15,11 @@ use crate::{
     analysis::{
         attribution,
         newcomer,
-        surge::{self, Direction, Found, Verdict},
+        surge::{self, Direction, End, Found, Verdict},
     },
     model::{Dimension, Filter, Literal, Region, Service},
     report::model::{
-        Contribution, Finding, Levels, Newcomer, Ranking, Subject, Surge, Tested, What, Width,
+        Contribution, Finding, Levels, Newcomer, Ranking, Subject, Surge, Tested, Tool, What, Width,
     },
     store::query::{DailyCounts, Key, PrefixesOf, Told},
 };
@@ -180,7 +180,9 @@ impl Gathering<'_> {
 
     /// Its days in the period.
     fn within(&self, found: &Found) -> Range<usize> {
-        found.onset.max(self.now.start)..(found.last + 1).min(self.now.end)
+        // A new level goes on.
+        let end = if found.end == End::NewLevel { self.now.end } else { (found.last + 1).min(self.now.end) };
+        found.onset.max(self.now.start)..end
     }
 
     /// Days before a change that it is compared with.
@@ -305,15 +307,20 @@ impl Gathering<'_> {
             }
             _ => Width::Undetermined,
         };
-        let tools = self.ask(&since, &[Dimension::Tool], filter, &self.tested, false)?;
-        let all = tools.summary.packets;
-        let tools = tools.rows.iter().filter_map(|row| share(row, all));
+        // No cube has a service, a region and a tool.
+        let mut tools = Vec::new();
+        if services.is_empty() || regions.is_empty() {
+            let answer = self.ask(&since, &[Dimension::Tool], filter, &self.tested, false)?;
+            let all = answer.summary.packets;
+            let shares = answer.rows.iter().filter_map(|row| share(row, all));
+            tools.extend(shares.filter(|share| share.tool != Tool::None && share.share >= TOOL));
+        }
         Ok(Surge {
             subject: *subject,
             direction: found.direction,
             onset: self.date(found.onset),
             found: self.date(found.found),
-            last: self.date(since.end.saturating_sub(1)),
+            last: self.date(found.last.min(self.now.end.saturating_sub(1))),
             end: found.end,
             before: found.before,
             since: found.since,
@@ -330,9 +337,7 @@ impl Gathering<'_> {
             effective_sensors: effective,
             sensors,
             sensor_local,
-            tools: tools
-                .filter(|share| share.tool != crate::report::model::Tool::None && share.share >= TOOL)
-                .collect(),
+            tools,
             newcomer: false,
         })
     }
