@@ -136,7 +136,9 @@ pub async fn run(args: ReportArgs) -> Result<ExitCode> {
 fn report(args: &ReportArgs) -> Result<()> {
     ensure!((1..=MOST_ROWS).contains(&args.top), "--top {}: a ranking has 1 to {MOST_ROWS} rows", args.top);
     if args.format == Format::Csv && args.output.is_none() && args.table.is_none() {
-        bail!("a report has many tables: name a directory for them with -o, or one of them with --table ports");
+        bail!(
+            "a report has many tables: name a directory for them with -o, or one of them with --table ports"
+        );
     }
     if args.format != Format::Csv && (args.table.is_some() || args.bom) {
         bail!("--table and --bom are for --format csv");
@@ -175,7 +177,10 @@ fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
         info!("{} is frozen: its figures are those of {}", frozen.period.text, path.display());
         let known = frozen.ports.rows.len().max(frozen.regions.rows.len());
         if args.top > known.max(frozen.top) {
-            warn!("it was frozen with {known} rows, and --top {} asks for more; --anew reads the store", args.top);
+            warn!(
+                "it was frozen with {known} rows, and --top {} asks for more; --anew reads the store",
+                args.top
+            );
         }
         frozen.top = args.top;
         frozen.set_home(args.home.or(frozen.home));
@@ -256,7 +261,8 @@ fn tables(page: &Page) -> Vec<&Table> {
 }
 
 fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {
-    fs::create_dir_all(directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
     for table in tables {
         let path = directory.join(format!("{}.csv", table.id));
         write_whole(&path, |file| {
@@ -268,7 +274,10 @@ fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {
     Ok(())
 }
 
-fn put_out(args: &ReportArgs, write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> Result<()>) -> Result<()> {
+fn put_out(
+    args: &ReportArgs,
+    write: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> Result<()>,
+) -> Result<()> {
     let written = |out: Box<dyn Write>| {
         let mut out = BufWriter::new(out);
         write(&mut out)?;

@@ -346,6 +346,7 @@ mod tests {
         };
         let mark = |mark| Cell { text: evil(), value: Value::Null, bar: Some(0.5), mark };
         let table = Table {
+            empty: String::new(),
             id: evil(),
             caption: evil(),
             columns: vec![

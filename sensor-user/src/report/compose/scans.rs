@@ -100,7 +100,14 @@ impl Writer<'_> {
             }));
             cells
         });
-        Table { id: id.to_owned(), caption, columns, rows: rows.collect(), notes: Vec::new(), empty: String::new() }
+        Table {
+            id: id.to_owned(),
+            caption,
+            columns,
+            rows: rows.collect(),
+            notes: Vec::new(),
+            empty: String::new(),
+        }
     }
 
     pub(super) fn surveys(&self) -> Vec<Block> {

@@ -56,7 +56,6 @@ fn table(page: &Page, id: &str) -> Table {
         _ => None,
     });
     tables.find(|table| table.id == id).unwrap_or_else(|| panic!("no table {id}")).clone()
-            empty: String::new(),
 }
 
 fn column(table: &Table, id: &str) -> Vec<String> {

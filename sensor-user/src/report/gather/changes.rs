@@ -4,17 +4,10 @@ use std::{collections::BTreeSet, hash::Hash, ops::Range};
 
 use hashbrown::HashSet;
 
-use super::{
-    Gathering, GatherError,
-    ranking::Ranks,
-    rest::share,
-    silences::Silent,
-    sum,
-};
+use super::{GatherError, Gathering, ranking::Ranks, rest::share, silences::Silent, sum};
 use crate::{
     analysis::{
-        attribution,
-        newcomer,
+        attribution, newcomer,
         surge::{self, Direction, End, Found, Verdict},
     },
     model::{Dimension, Filter, Literal, Region, Service},
@@ -95,15 +88,10 @@ impl Gathering<'_> {
         paired.insert(Region::UNKNOWN);
         let paired: Vec<Region> = paired.into_iter().collect();
         let counts: DailyCounts<(Region, Service)> = self.daily(&self.tested, &[], &paired)?;
-        let pairs = self.series(
-            &counts,
-            |&(_, service)| Some(service),
-            |(region, _)| tested_pairs.contains(region),
-        );
-        let (of_pairs, pairs_tested) = self.changes(&pairs, |(region, service)| Subject {
-            service: Some(service),
-            region: Some(region),
-        });
+        let pairs =
+            self.series(&counts, |&(_, service)| Some(service), |(region, _)| tested_pairs.contains(region));
+        let (of_pairs, pairs_tested) = self
+            .changes(&pairs, |(region, service)| Subject { service: Some(service), region: Some(region) });
         drafts.extend(of_region);
         drafts.extend(of_pairs);
         tested.ports = ports_tested;
@@ -117,8 +105,7 @@ impl Gathering<'_> {
         let newcomers = self.newcomers(services, ports)?;
         for draft in drafts.into_iter().take(MOST) {
             let mut told = self.surge(&draft)?;
-            told.newcomer =
-                newcomers.iter().any(|newcomer| told.subject == of_service(newcomer.service));
+            told.newcomer = newcomers.iter().any(|newcomer| told.subject == of_service(newcomer.service));
             let weight = draft.excess / all * if told.sensor_local { LOCAL } else { 1.0 };
             findings.push(Finding { id: surge_id(&told), weight, what: What::Surge(Box::new(told)) });
         }
@@ -225,15 +212,19 @@ impl Gathering<'_> {
                         // A region explains a service only if the service does not explain the region.
                         (Some(service), None, Subject { service: None, region: Some(region) }) => {
                             self.joint(pairs, region, service, &draft.found) >= EXPLAINED * draft.excess
-                                && self.joint(pairs, region, service, &other.found)
-                                    < EXPLAINED * other.excess
+                                && self.joint(pairs, region, service, &other.found) < EXPLAINED * other.excess
                         }
                         _ => false,
                     }
                 })
         };
         let explained: Vec<bool> = drafts.iter().map(is_explained).collect();
-        drafts.into_iter().zip(explained).filter(|(_, explained)| !explained).map(|(draft, _)| draft).collect()
+        drafts
+            .into_iter()
+            .zip(explained)
+            .filter(|(_, explained)| !explained)
+            .map(|(draft, _)| draft)
+            .collect()
     }
 
     /// How many packets more, or fewer, a region sent to a service over the days of a change.
@@ -274,17 +265,12 @@ impl Gathering<'_> {
         let (effective, sensors, sensor_local) = self.concentration(subject, found)?;
 
         let filter = filter(*subject);
-        let by_day = self.ask(
-            &(before.start..since.end),
-            &[Dimension::Time],
-            filter.clone(),
-            &self.tested,
-            false,
-        )?;
+        let by_day =
+            self.ask(&(before.start..since.end), &[Dimension::Time], filter.clone(), &self.tested, false)?;
         let mut sources = vec![None; self.panel.days.len()];
         let mut packets = vec![0; self.panel.days.len()];
-        for day in before.start..since.end {
-            sources[day] = self.panel.counts(&self.tested, day).then_some(0.0);
+        for (day, sources) in sources.iter_mut().enumerate().take(since.end).skip(before.start) {
+            *sources = self.panel.counts(&self.tested, day).then_some(0.0);
         }
         for row in by_day.rows {
             let start = row.row.time.map(|ns| ns.div_euclid(1_000_000_000));
@@ -427,7 +413,9 @@ impl Gathering<'_> {
                 seen_by,
                 sensors: self.present.len() as u32,
             };
-            let Some(&first) = seen.first().filter(|_| newcomer::is(&candidate, parameters)) else { continue };
+            let Some(&first) = seen.first().filter(|_| newcomer::is(&candidate, parameters)) else {
+                continue;
+            };
             newcomers.push(Newcomer {
                 service: row.subject,
                 rank: row.rank,

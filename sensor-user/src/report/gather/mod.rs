@@ -25,14 +25,15 @@ use self::panel::Panel;
 use super::{
     advisories::Advisory,
     model::{
-        AdvisoryMatch, AdvisoryService, Finding, LEAST_RANKED, Parameters, Profile, RankBy, Ranked, Report, SCHEMA, Stretch,
-        What,
+        AdvisoryMatch, AdvisoryService, Finding, LEAST_RANKED, Parameters, Profile, RankBy, Ranked, Report,
+        SCHEMA, Stretch, What,
     },
     scanners::Scanner,
 };
 use crate::{
     model::{
-        Class, Comparison, Dimension, Filter, Literal, Period, Protocol, Region, Role, Row, Service, Slot, Test, Zone,
+        Class, Comparison, Dimension, Filter, Literal, Period, Protocol, Region, Role, Row, Service, Slot,
+        Test, Zone,
     },
     store::{
         Reader, StoreError,
@@ -293,7 +294,8 @@ impl<'a> Gathering<'a> {
         let by: Vec<Dimension> = SERVICE.iter().chain(by).copied().collect();
         // Ports and types of ICMP stand in different dimensions, and only one of them helps to find rows.
         for ports in [true, false] {
-            let some: Vec<Service> = services.iter().copied().filter(|service| service.has_port() == ports).collect();
+            let some: Vec<Service> =
+                services.iter().copied().filter(|service| service.has_port() == ports).collect();
             if some.is_empty() {
                 continue;
             }
@@ -349,11 +351,7 @@ impl<'a> Gathering<'a> {
             && self.present.iter().all(|&place| self.panel.sensors[place].role == Role::Lit)
     }
 
-    fn advisories(
-        &self,
-        ranked: &[Ranked<Service>],
-        findings: &[Finding],
-    ) -> Vec<AdvisoryMatch> {
+    fn advisories(&self, ranked: &[Ranked<Service>], findings: &[Finding]) -> Vec<AdvisoryMatch> {
         let of = |service: Service| AdvisoryService {
             service,
             rank: ranked.iter().find(|row| row.subject == service && row.rank <= 10).map(|row| row.rank),

@@ -169,7 +169,12 @@ impl Panel {
     }
 
     /// Packets of each day as whole days of all these sensors would have had them; `None` where a day does not count.
-    pub fn normalised(&self, sensors: &[usize], service: Option<Service>, packets: &[u64]) -> Vec<Option<f64>> {
+    pub fn normalised(
+        &self,
+        sensors: &[usize],
+        service: Option<Service>,
+        packets: &[u64],
+    ) -> Vec<Option<f64>> {
         let observed: Vec<(f64, f64)> =
             (0..self.days.len()).map(|day| self.observed_on(sensors, service, day)).collect();
         let mut whole: Vec<f64> = observed.iter().map(|&(_, nominal)| nominal).filter(|&n| n > 0.0).collect();

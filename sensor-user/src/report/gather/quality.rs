@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Gathering, GatherError};
+use super::{GatherError, Gathering};
 use crate::{
     report::model::{Database, Gap, Quality, Sensor},
     store::query::Step,
@@ -31,10 +31,9 @@ impl Gathering<'_> {
             ] {
                 *sum = sum.saturating_add(count);
             }
-            for (sum, count) in [
-                (&mut quality.nic_received, day.nic_received),
-                (&mut quality.nic_dropped, day.nic_dropped),
-            ] {
+            for (sum, count) in
+                [(&mut quality.nic_received, day.nic_received), (&mut quality.nic_dropped, day.nic_dropped)]
+            {
                 if let Some(count) = count {
                     *sum = Some(sum.unwrap_or(0).saturating_add(count));
                 }
@@ -66,9 +65,7 @@ impl Gathering<'_> {
             let covered = known.clone();
             known.extend(
                 observed
-                    .map(|stretch| {
-                        (stretch.start, stretch.start.saturating_add_unsigned(stretch.seconds))
-                    })
+                    .map(|stretch| (stretch.start, stretch.start.saturating_add_unsigned(stretch.seconds)))
                     // A day whose hours are kept is told by these.
                     .filter(|&(from, to)| {
                         step == Step::Hour || !covered.iter().any(|&(start, _)| from <= start && start < to)

@@ -4,15 +4,15 @@ use std::{cmp::Reverse, collections::BTreeMap, hash::Hash, ops::Range};
 
 use hashbrown::HashMap;
 
-use super::{Gathering, GatherError, SERVICE, region_filter, service_of, sum};
+use super::{GatherError, Gathering, SERVICE, region_filter, service_of, sum};
 use crate::{
     analysis::rank::{self, PreviousRank},
     model::{Dimension, Region, Service},
     report::model::{
-        Below, Change, Correction, Finding, Part, PartRow, RankBy, Ranked, Ranking, Rate, Subject, Totals, Trend,
-        TrendLine, What,
+        Below, Change, Correction, Finding, Part, PartRow, RankBy, Ranked, Ranking, Rate, Subject, Totals,
+        Trend, TrendLine, What,
     },
-    store::query::{DailyCounts, Measured, Query, Rank},
+    store::query::{DailyCounts, Measured, Query, Rank, SensorRow},
 };
 
 /// Places of the lists of sensors and groups.
@@ -25,6 +25,15 @@ pub struct Ranks<S> {
     pub sums: HashMap<S, u64>,
     /// Ranks of the period before, by what the store says now; and packets.
     pub before: HashMap<S, (u32, u64)>,
+}
+
+/// What a ranking is made of.
+struct Counted<'a, S> {
+    /// Packets of all sensors, and of those that are compared.
+    counts: &'a DailyCounts<S>,
+    panel: &'a DailyCounts<S>,
+    /// The ranking of a frozen report of the period before.
+    frozen: Option<&'a Ranking<S>>,
 }
 
 /// What a row of a ranking tells beside its packets.
@@ -46,27 +55,33 @@ impl Gathering<'_> {
             Ok(rows.filter_map(|row| Some((service_of(&row.row)?, row.sources?))).collect())
         };
         let frozen = self.request.frozen.map(|frozen| &frozen.ports);
-        self.ranks(counts, panel, frozen, below, |_| true, by_sources, |top| {
-            let mut details: HashMap<Service, Details> = HashMap::new();
-            for (service, row) in self.ask_services(&self.now, top, &[], &self.present, false)? {
-                let rate = row.rate.map(|rate| Rate { mean: rate, median: rate });
-                details.insert(service, Details { sources: row.sources, rate });
-            }
-            if self.present.len() > 1 {
-                let mut rates: HashMap<Service, HashMap<String, f64>> = HashMap::new();
-                for (service, row) in
-                    self.ask_services(&self.now, top, &[Dimension::Sensor], &self.present, true)?
-                {
-                    if let (Some(sensor), Some(rate)) = (row.sensor, row.rate) {
-                        rates.entry(service).or_default().insert(sensor, rate);
+        self.ranks(
+            &Counted { counts, panel, frozen },
+            below,
+            |_| true,
+            by_sources,
+            |top| {
+                let mut details: HashMap<Service, Details> = HashMap::new();
+                for (service, row) in self.ask_services(&self.now, top, &[], &self.present, false)? {
+                    let rate = row.rate.map(|rate| Rate { mean: rate, median: rate });
+                    details.insert(service, Details { sources: row.sources, rate });
+                }
+                if self.present.len() > 1 {
+                    let mut rates: HashMap<Service, HashMap<String, f64>> = HashMap::new();
+                    for (service, row) in
+                        self.ask_services(&self.now, top, &[Dimension::Sensor], &self.present, true)?
+                    {
+                        if let (Some(sensor), Some(rate)) = (row.sensor, row.rate) {
+                            rates.entry(service).or_default().insert(sensor, rate);
+                        }
+                    }
+                    for (service, details) in &mut details {
+                        details.rate = self.rate_of(rates.get(service), Some(*service));
                     }
                 }
-                for (service, details) in &mut details {
-                    details.rate = self.rate_of(rates.get(service), Some(*service));
-                }
-            }
-            Ok(details)
-        })
+                Ok(details)
+            },
+        )
     }
 
     pub fn regions(
@@ -86,7 +101,7 @@ impl Gathering<'_> {
             Ok(rows.filter_map(|row| Some((row.row.region?, row.sources?))).collect())
         };
         let frozen = self.request.frozen.map(|frozen| &frozen.regions);
-        self.ranks(counts, panel, frozen, below, Region::is_ranked, by_sources, |top| {
+        self.ranks(&Counted { counts, panel, frozen }, below, Region::is_ranked, by_sources, |top| {
             let filter = || Some(region_filter(top));
             let mut details: HashMap<Region, Details> = HashMap::new();
             for row in self.ask(&self.now, &[Dimension::Region], filter(), &self.present, false)?.rows {
@@ -157,14 +172,13 @@ impl Gathering<'_> {
 
     fn ranks<S: Copy + Ord + Hash>(
         &self,
-        counts: &DailyCounts<S>,
-        panel: &DailyCounts<S>,
-        frozen: Option<&Ranking<S>>,
+        counted: &Counted<'_, S>,
         below: Below,
         is_ranked: impl Fn(S) -> bool,
         by_sources: impl Fn(&Range<usize>) -> Result<Vec<(S, u64)>, GatherError>,
         details: impl Fn(&[S]) -> Result<HashMap<S, Details>, GatherError>,
     ) -> Result<Ranks<S>, GatherError> {
+        let &Counted { counts, panel, frozen } = counted;
         let sums = |counts: &DailyCounts<S>, days: &Range<usize>| -> HashMap<S, u64> {
             let keys = counts.rows.keys().copied().filter(|&key| is_ranked(key));
             let sums = keys.map(|key| (key, sum(&self.dense(counts, &key), days)));
@@ -185,7 +199,9 @@ impl Gathering<'_> {
             }
         };
         let (mut now, before) = (places(&self.now, &packets)?, places(&self.before, &packets_before)?);
-        let ranks = |order: &[(S, u64)]| rank::competition(&order.iter().map(|&(_, value)| value).collect::<Vec<_>>());
+        let ranks = |order: &[(S, u64)]| {
+            rank::competition(&order.iter().map(|&(_, value)| value).collect::<Vec<_>>())
+        };
         let ranks_before = ranks(&before);
         let before: HashMap<S, (u32, u64)> = before
             .iter()
@@ -196,11 +212,9 @@ impl Gathering<'_> {
             .collect();
         let population = match self.request.rank_by {
             RankBy::Packets => packets.values().sum(),
-            RankBy::Sources => self
-                .ask(&self.now, &[], None, &self.everyone(), false)?
-                .summary
-                .sources
-                .unwrap_or(0),
+            RankBy::Sources => {
+                self.ask(&self.now, &[], None, &self.everyone(), false)?.summary.sources.unwrap_or(0)
+            }
         };
         let ranked = match self.request.rank_by {
             RankBy::Packets => now.len(),
@@ -351,17 +365,35 @@ impl Gathering<'_> {
                 groups.entry(group).or_default().push(place);
             }
         }
+        let counts: DailyCounts<(Service, SensorRow)> = self.daily(&self.present, &[], &[])?;
+        let mut sums: HashMap<Service, HashMap<i64, u64>> = HashMap::new();
+        for (&(service, SensorRow(row)), _) in &counts.rows {
+            let packets = sum(&self.dense(&counts, &(service, SensorRow(row))), &self.now);
+            if packets > 0 {
+                sums.entry(service).or_default().insert(row, packets);
+            }
+        }
         let groups = groups.into_iter().map(|(name, places)| (name, true, places));
-        let sensors = self.present.iter().map(|&place| (self.panel.sensors[place].name.as_str(), false, vec![place]));
-        groups.chain(sensors).map(|(name, is_group, places)| self.part(name, is_group, &places)).collect()
+        let sensors =
+            self.present.iter().map(|&place| (self.panel.sensors[place].name.as_str(), false, vec![place]));
+        groups
+            .chain(sensors)
+            .map(|(name, is_group, places)| self.part(name, is_group, &places, &sums))
+            .collect()
     }
 
-    fn part(&self, name: &str, is_group: bool, places: &[usize]) -> Result<Part, GatherError> {
-        let counts: DailyCounts<Service> = self.daily(places, &[], &[])?;
-        let mut sums: Vec<(u64, Service)> = counts
-            .rows
-            .keys()
-            .map(|service| (sum(&self.dense(&counts, service), &self.now), *service))
+    fn part(
+        &self,
+        name: &str,
+        is_group: bool,
+        places: &[usize],
+        sums: &HashMap<Service, HashMap<i64, u64>>,
+    ) -> Result<Part, GatherError> {
+        let rows = self.rows(places);
+        let of_part = |by_row: &HashMap<i64, u64>| rows.iter().filter_map(|row| by_row.get(row)).sum::<u64>();
+        let mut sums: Vec<(u64, Service)> = sums
+            .iter()
+            .map(|(&service, by_row)| (of_part(by_row), service))
             .filter(|&(packets, _)| packets > 0)
             .collect();
         sums.sort_unstable_by_key(|&(packets, service)| (Reverse(packets), service));

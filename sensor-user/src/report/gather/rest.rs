@@ -10,14 +10,16 @@ use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
 use sensor_common::kind::{self, Family, Kind};
 
-use super::{Gathering, GatherError, SERVICE, region_filter, service_of, services_filter, syn_filter};
+use super::{GatherError, Gathering, SERVICE, region_filter, service_of, services_filter, syn_filter};
 use crate::{
     analysis::{chance, rank},
     cube::{self, victims},
     model::{Class, Dimension, Filter, Literal, Prefix, Region, Role, Service, has_victim_port},
     report::{
-        model::{Backscatter, BackscatterRow, DeclaredRow, Finding, Part, Ranking, SurveyRow, Surveys, Tool, ToolShare, Tools,
-        ToolsOf, What, WithoutRow},
+        model::{
+            Backscatter, BackscatterRow, DeclaredRow, Finding, Part, Ranking, SurveyRow, Surveys, Tool,
+            ToolShare, Tools, ToolsOf, What, WithoutRow,
+        },
         scanners::Scanner,
     },
     store::query::{Measured, Query},
@@ -30,11 +32,7 @@ const ATTACK_ADDRESSES: u64 = 256;
 
 impl Gathering<'_> {
     /// Tools of connection requests, on the whole and of what is ranked.
-    pub fn tools(
-        &self,
-        ports: &Ranking<Service>,
-        regions: &Ranking<Region>,
-    ) -> Result<Tools, GatherError> {
+    pub fn tools(&self, ports: &Ranking<Service>, regions: &Ranking<Region>) -> Result<Tools, GatherError> {
         let answer = self.ask(&self.now, &[Dimension::Tool], Some(syn_filter()), &self.everyone(), false)?;
         let packets = answer.summary.packets;
         let rows: Vec<ToolShare> = answer.rows.iter().filter_map(|row| share(row, packets)).collect();
@@ -146,14 +144,20 @@ impl Gathering<'_> {
         let of_parts = parts.iter().flat_map(|part| &part.ports).map(|row| row.service);
         let of_surveys = surveys.ports_without.iter().flatten().map(|row| row.subject);
         let of_findings = findings.iter().flat_map(|finding| match &finding.what {
-            What::Surge(surge) => {
-                surge.subject.service.into_iter().chain(surge.services.iter().map(|row| row.subject)).collect()
-            }
+            What::Surge(surge) => surge
+                .subject
+                .service
+                .into_iter()
+                .chain(surge.services.iter().map(|row| row.subject))
+                .collect(),
             What::Newcomer(newcomer) => vec![newcomer.service],
             What::Silence(_) | What::Blind(_) => Vec::new(),
         });
-        let mut unknown: Vec<Service> =
-            of_parts.chain(of_surveys).chain(of_findings).filter(|service| !sources.contains_key(service)).collect();
+        let mut unknown: Vec<Service> = of_parts
+            .chain(of_surveys)
+            .chain(of_findings)
+            .filter(|service| !sources.contains_key(service))
+            .collect();
         unknown.sort_unstable();
         unknown.dedup();
         sources.extend(unknown.iter().map(|&service| (service, 0)));
@@ -199,9 +203,9 @@ impl Gathering<'_> {
         let mismatches = ask(&[], Class::Other, Some(mismatch))?.summary.packets;
 
         let found = self.reader.victims(from, to, false)?;
-        let of_dark = found.iter().filter(|victim| {
-            victim.sensor.as_deref().is_none_or(|sensor| names.contains(&sensor))
-        });
+        let of_dark = found
+            .iter()
+            .filter(|victim| victim.sensor.as_deref().is_none_or(|sensor| names.contains(&sensor)));
         let mut addresses = HashSet::new();
         let mut days = HashSet::new();
         let mut moore = HashSet::new();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::{Gathering, GatherError};
+use super::{GatherError, Gathering};
 use crate::{
     analysis::silence::{self, End, Reason, Seen, Series, Span},
     model::{Region, Role},
@@ -40,8 +40,12 @@ impl Gathering<'_> {
             blind_days: Vec::new(),
             tested: Tested { lit_only: self.is_lit_only(), ..Tested::default() },
         };
-        let dark: Vec<usize> =
-            self.tested.iter().copied().filter(|&place| self.panel.sensors[place].role != Role::Lit).collect();
+        let dark: Vec<usize> = self
+            .tested
+            .iter()
+            .copied()
+            .filter(|&place| self.panel.sensors[place].role != Role::Lit)
+            .collect();
         if dark.is_empty() || self.now.is_empty() {
             return Ok(silent);
         }
@@ -66,7 +70,8 @@ impl Gathering<'_> {
         };
         let by_day = binned(&[DAY_HOURS], None)?;
         let Some(daily) = by_day.first() else { return Ok(silent) };
-        let mut regions: Vec<Region> = daily.regions.keys().copied().filter(|region| region.is_ranked()).collect();
+        let mut regions: Vec<Region> =
+            daily.regions.keys().copied().filter(|region| region.is_ranked()).collect();
         regions.sort_unstable();
         // Shorter bins of those that have enough sources a day on some day.
         let enough = |region: &Region| {
@@ -132,9 +137,11 @@ impl Gathering<'_> {
             })
             .collect();
         for found in outcome.silences {
-            let days = first + (found.onset / DAY_HOURS) as usize..first + found.end.div_ceil(DAY_HOURS) as usize;
+            let days =
+                first + (found.onset / DAY_HOURS) as usize..first + found.end.div_ceil(DAY_HOURS) as usize;
             silent.regions.push((found.region, days.clone()));
-            let packets = daily.regions.get(&found.region).map(|series| &series.packets[..]).unwrap_or_default();
+            let packets =
+                daily.regions.get(&found.region).map(|series| &series.packets[..]).unwrap_or_default();
             let within = days.start - first..days.end - first;
             let before = within.start.saturating_sub(LEVEL_DAYS)..within.start;
             let onset = self.at_hour(first, found.onset);
