@@ -36,3 +36,23 @@ pub fn write(document: &Document<'_>, out: &mut impl Write) -> io::Result<()> {
 pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document<'static>)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, path::Path};
+
+    /// With TEITEN_WRITE_SCHEMA set, the file is written anew.
+    #[test]
+    fn the_schema_that_is_documented_is_this_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/report.schema.json");
+        let schema = serde_json::to_string_pretty(&super::schema()).unwrap() + "\n";
+        if env::var_os("TEITEN_WRITE_SCHEMA").is_some() {
+            fs::write(&path, &schema).unwrap();
+        }
+        let documented = fs::read_to_string(&path).unwrap();
+        assert!(
+            documented == schema,
+            "set TEITEN_WRITE_SCHEMA and run this test, then look at the difference"
+        );
+    }
+}

@@ -153,6 +153,7 @@ fn changed(text: &str) -> Cell {
 fn ranking(id: &str, caption: String, subject: String, say: Say<'_>, rows: &[[String; 9]]) -> Table {
     let column = |id, heading, is_number| Column { id, heading, is_number };
     Table {
+        empty: String::new(),
         id: id.into(),
         caption,
         columns: vec![
