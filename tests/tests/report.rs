@@ -1251,12 +1251,18 @@ fn ranks_by_sources() {
     let mut expected = STEADY;
     expected.sort_by_key(|(_, _, sources, _)| std::cmp::Reverse(*sources));
     let rows = list(&document, "/ports/rows");
-    for (row, (port, _, sources, hourly)) in rows.iter().zip(expected.iter().take(13)) {
-        assert_eq!(row["subject"], format!("{port}/tcp"), "the order of ports by sources: {rows:#?}");
+    assert!(rows.len() >= 13, "{rows:#?}");
+    // Sources are estimated under a key that is drawn for each store: two of 50 may hash alike, hardly ever four.
+    for (port, _, sources, hourly) in expected.iter().take(13) {
+        let row = rows.iter().find(|row| row["subject"] == format!("{port}/tcp"));
+        let row = row.unwrap_or_else(|| panic!("{port} is not ranked: {rows:#?}"));
         let told = whole(row, "/sources");
-        assert!(told.abs_diff(u64::from(*sources)) <= 1, "{port}: {told} sources, expected {sources}");
+        assert!(told.abs_diff(u64::from(*sources)) <= 3, "{port}: {told} sources, expected {sources}");
         assert_eq!(whole(row, "/packets"), 91 * 24 * u64::from(*hourly), "{port}");
     }
+    let told: Vec<u64> = rows.iter().map(|row| whole(row, "/sources")).collect();
+    assert!(told.is_sorted_by(|a, b| a >= b), "not the most sources first: {told:?}");
+    assert_eq!(rows[0]["subject"], "445/tcp", "50 sources, where the next has 45: {rows:#?}");
     let page = once(store, &["2020-Q1", "--rank-by=sources", "--format=md"]);
     let first = markdown_tables(&page)
         .into_iter()
