@@ -5,15 +5,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::lang::Lang;
+use super::{lang::Lang, toml_file};
 use crate::model::{Protocol, Region, Service};
 
 const REGIONS: &str = include_str!("names/regions.tsv");
@@ -118,13 +117,8 @@ impl Names {
 
 fn read(path: &Path) -> Result<String, NamesError> {
     let failed = |error| NamesError::Read { path: path.to_owned(), error };
-    let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST_FILE {
-        return Err(NamesError::TooLarge { path: path.to_owned() });
-    }
-    Ok(text)
+    let text = toml_file::bounded(path, LARGEST_FILE).map_err(failed)?;
+    text.ok_or_else(|| NamesError::TooLarge { path: path.to_owned() })
 }
 
 /// A name of one line that is not empty.

@@ -12,13 +12,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{self, Read as _},
+    io,
     ops::Range,
     path::{Path, PathBuf},
 };
 
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
+
+use super::toml_file;
 
 /// Heading of the text about the whole.
 pub const WHOLE: &str = "report";
@@ -47,12 +48,8 @@ pub enum NotesError {
 /// Reads a file of notes: Markdown by the id of the finding that stands in the level-1 heading before it.
 pub fn read(path: &Path) -> Result<BTreeMap<String, String>, NotesError> {
     let failed = |error| NotesError::Read { path: path.to_owned(), error };
-    let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(LARGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST_FILE {
-        return Err(NotesError::TooLarge { path: path.to_owned() });
-    }
+    let text = toml_file::bounded(path, LARGEST_FILE).map_err(failed)?;
+    let text = text.ok_or_else(|| NotesError::TooLarge { path: path.to_owned() })?;
     parse(&text).map_err(|(at, reason)| {
         let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
         NotesError::Form { path: path.to_owned(), line, reason }

@@ -29,13 +29,18 @@ pub enum FileError {
 /// If it cannot be read, is too large, or no UTF-8.
 pub fn text(path: &Path) -> Result<String, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
+    bounded(path, LARGEST).map_err(failed)?.ok_or_else(|| FileError::Large { path: path.to_owned() })
+}
+
+/// The text of a file; `None` if it has more than so many bytes.
+///
+/// # Errors
+///
+/// If it cannot be read, or is no UTF-8.
+pub fn bounded(path: &Path, largest: u64) -> io::Result<Option<String>> {
     let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST {
-        return Err(FileError::Large { path: path.to_owned() });
-    }
-    Ok(text)
+    File::open(path)?.take(largest.saturating_add(1)).read_to_string(&mut text)?;
+    Ok((text.len() as u64 <= largest).then_some(text))
 }
 
 /// What a TOML file holds.
