@@ -1,0 +1,3 @@
+//! HTTP: what people and programs see of an agent and of a store.
+
+pub mod problem;
