@@ -15,6 +15,7 @@ pub mod report;
 pub mod run;
 pub mod status;
 pub mod synth;
+pub mod top;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -47,6 +48,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Check files of advisories that reports are to name
     Advisories(advisories::AdvisoriesArgs),
+    /// Show live ports and regions of a running agent in the terminal
+    Top(top::TopArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
     /// Say what counts in the kernel, and how far the store is
@@ -87,6 +90,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Query(args) => query::run(args).await,
             Command::Export(args) => export::run(args).await,
             Command::Advisories(args) => advisories::run(args).await,
+            Command::Top(args) => top::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Detach(args) => detach::run(args).await,
