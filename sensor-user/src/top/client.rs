@@ -506,3 +506,75 @@ fn tls(host: &str, ca_file: Option<&Path>) -> Result<(TlsConnector, ServerName<'
         .map_err(|error| SetupError::Name { host: host.to_owned(), error })?;
     Ok((TlsConnector::from(Arc::new(config)), name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let agent = address("http://127.0.0.1:8642");
+        assert_eq!((agent.is_https, agent.host.as_str(), agent.port), (false, "127.0.0.1", 8642));
+        assert_eq!((agent.authority.as_str(), agent.base.as_str()), ("127.0.0.1:8642", ""));
+        let agent = address("https://sensor.example/teiten/");
+        assert_eq!((agent.is_https, agent.host.as_str(), agent.port), (true, "sensor.example", 443));
+        assert_eq!(agent.to_string(), "https://sensor.example/teiten");
+        let agent = address("http://[2001:db8::1]:80/");
+        assert_eq!((agent.host.as_str(), agent.port), ("2001:db8::1", 80));
+        assert_eq!(agent.authority, "[2001:db8::1]:80");
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_told() {
+        for (text, reason) in [
+            ("127.0.0.1:8642", "it does not begin with http:// or https://"),
+            ("localhost", "it does not begin with http:// or https://"),
+            ("ftp://sensor.example", "it is neither http nor https"),
+            ("http://", "it is no URL"),
+            ("http://:80", "it has no host"),
+            ("http://a b", "it is no URL"),
+            ("http://me:secret@sensor.example", "it has a name or password; a token goes into --token-file"),
+            ("http://sensor.example/?a", "it has more than a path"),
+            ("http://sensor.example/#a", "it has more than a path"),
+            ("http://sensor.example:0", "its port is 0"),
+            ("http://sensor.example:99999", "its port is no number"),
+            ("http://sensor.example:x", "it is no URL"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}` is no address of an agent: {reason}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_one_line() {
+        let path = std::env::temp_dir().join(format!("teiten-token-{}", std::process::id()));
+        let of = |text: &[u8]| {
+            std::fs::write(&path, text).unwrap();
+            token(&path)
+        };
+        let value = of(b"sesame\n").unwrap();
+        assert_eq!(value, "Bearer sesame");
+        assert!(value.is_sensitive());
+        for wrong in [&b""[..], b"\n", b"two words", b"two\nlines", "schlüssel".as_bytes()] {
+            let error = of(wrong).unwrap_err().to_string();
+            assert!(
+                error.ends_with("holds no token: write one line of visible ASCII characters into it"),
+                "{error}"
+            );
+        }
+        assert!(matches!(of(b"\xff"), Err(SetupError::TokenFile { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(token(&path), Err(SetupError::TokenFile { .. })));
+    }
+
+    #[test]
+    fn authorities_come_from_the_file() {
+        let path = std::env::temp_dir().join(format!("teiten-authorities-{}", std::process::id()));
+        std::fs::write(&path, "nothing of the kind").unwrap();
+        assert!(matches!(tls("sensor.example", Some(&path)), Err(SetupError::NoCertificate { .. })));
+        std::fs::remove_file(&path).unwrap();
+        let missing = tls("sensor.example", Some(&path)).err().unwrap().to_string();
+        assert!(missing.starts_with(&format!("cannot read certificates in {}", path.display())), "{missing}");
+    }
+}

@@ -467,3 +467,249 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
         frame.buffer_mut().set_line(inside.x, y, &Line::from(spans), inside.width);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use ratatui::{
+        Terminal,
+        backend::TestBackend,
+        buffer::{Buffer, Cell},
+        crossterm::event::{KeyCode, KeyEvent, KeyModifiers},
+    };
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{
+            client::{Peer, Update},
+            sample,
+        },
+        *,
+    };
+    use crate::report::names::Names;
+
+    fn empty() -> State {
+        let peer = Peer { address: "http://127.0.0.1:8642".to_owned(), host: Some("sensor01".to_owned()) };
+        State::new(Names::new(None).unwrap(), peer)
+    }
+
+    fn with(value: Value) -> State {
+        let mut state = empty();
+        state.update(Update::Snapshot(Box::new(sample::of(value))));
+        state
+    }
+
+    fn press(state: &mut State, keys: &str) {
+        for key in keys.chars() {
+            state.key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE));
+        }
+    }
+
+    fn buffer(state: &mut State, columns: u16, rows: u16, has_colours: bool) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+        terminal.draw(|frame| draw(frame, state, Theme { has_colours })).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    /// The lines of a screen.
+    fn screen(state: &mut State, columns: u16, rows: u16) -> Vec<String> {
+        let buffer = buffer(state, columns, rows, true);
+        let lines = buffer.content.chunks(usize::from(columns).max(1));
+        lines.map(|cells| cells.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned()).collect()
+    }
+
+    fn line<'a>(screen: &'a [String], part: &str) -> &'a str {
+        screen
+            .iter()
+            .find(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("{part} in\n{}", screen.join("\n")))
+    }
+
+    #[test]
+    fn eighty_by_twenty_four_show_what_matters() {
+        let screen = screen(&mut with(sample::value()), 80, 24);
+        assert_eq!(
+            screen,
+            [
+                "teiten  sensor01 at http://127.0.0.1:8642                   2026-11-23 20:14:08Z",
+                "since 2026-11-23 18:00:00Z, every 10 s; on eth1 (native), eth2 (generic); sensor",
+                "123 packets/s                                               ▁▂█  at most 123",
+                "                       packets             scan      backscatter            other",
+                "now/s                      123              100               20              3.4",
+                "last hour               12,340           10,000            2,000              340",
+                "since start          1,234,000        1,000,000          200,000           34,000",
+                "beside them  local 6,000  unwatched 13,000  non-IP 17,000  malformed 12,000  lost 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_ports_are_below() {
+        let screen = screen(&mut with(sample::value()), 80, 24);
+        assert!(screen[8].starts_with(" 1 ports  2 regions  3 tools "), "{}", screen[8]);
+        assert!(screen[8].ends_with("1–4 of 4"));
+        assert_eq!(
+            screen[9..11],
+            [
+                "    PORT       NAME             TREND    NOW/S ▼LAST HOUR   SHARE  SINCE START",
+                "  1 23/tcp     telnet             ▂██       50      5,000  50.0 %      400,000",
+            ]
+        );
+        assert_eq!(screen[23], "q quit  Tab view  s sort  r reverse  / filter  p pause  ? help");
+    }
+
+    #[test]
+    fn two_tables_where_there_is_room() {
+        let mut state = with(sample::value());
+        let wide = screen(&mut state, 120, 40);
+        let both = line(&wide, "23/tcp");
+        assert!(both.contains("NL ") && both.contains("50.0 %") && both.contains("80.0 %"), "{both}");
+        press(&mut state, "3");
+        let wide = screen(&mut state, 120, 40);
+        assert!(line(&wide, "mirai").contains("30.0 %"));
+        assert!(line(&wide, "none").contains("80/tcp"));
+    }
+
+    #[test]
+    fn losses_are_told_in_red_with_what_they_mean() {
+        let mut value = sample::value();
+        let style_of = |state: &mut State, part: &str, has_colours| {
+            let buffer = buffer(state, 80, 24, has_colours);
+            let lines: Vec<&[Cell]> = buffer.content.chunks(80).collect();
+            let cells = lines
+                .iter()
+                .find(|cells| cells.iter().map(Cell::symbol).collect::<String>().starts_with(part));
+            (cells.unwrap()[0].fg, cells.unwrap()[0].modifier)
+        };
+        assert!(!screen(&mut with(value.clone()), 80, 24).concat().contains("spill log"));
+        value["total"]["lost"] = json!(12_345);
+        value["interval"]["lost"] = json!(67);
+        value["total"]["uncounted"] = json!(3);
+        value["total"]["mismatches"] = json!(2);
+        let mut state = with(value.clone());
+        let text = screen(&mut state, 80, 24).join(" ");
+        for part in [
+            "lost 12,345 since start, 67 in this interval",
+            "raise --spill-memory",
+            "uncounted 3: frames without counters",
+            "accounting identities broken 2",
+            "malformed 12,000  lost 12,345",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert_eq!(style_of(&mut state, "lost 12,345", true), (Color::Red, Modifier::BOLD));
+        assert_eq!(style_of(&mut state, "lost 12,345", false), (Color::Reset, Modifier::BOLD));
+
+        let mut value = sample::value();
+        value["store"]["trouble"] = json!("full");
+        value["store"]["since"] = json!("2026-11-23T20:00:00Z");
+        value["interfaces"][0]["dropped"] = json!(9);
+        value["interfaces"][1]["up"] = json!(false);
+        let text = screen(&mut with(value), 80, 24).join("\n");
+        for part in [
+            "the store takes nothing since 2026-11-23T20:00:00Z (full); the kernel keeps the",
+            "eth1 itself has dropped 9",
+            "eth2 is down or gone: nothing is counted there",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn no_background_is_ever_set() {
+        let mut state = with(sample::value());
+        press(&mut state, "/t?");
+        for has_colours in [true, false] {
+            let buffer = buffer(&mut state, 120, 40, has_colours);
+            assert!(buffer.content.iter().all(|cell| cell.bg == Color::Reset));
+            assert_eq!(buffer.content.iter().any(|cell| cell.fg != Color::Reset), has_colours);
+        }
+    }
+
+    #[test]
+    fn what_is_going_on_is_told() {
+        let mut state = empty();
+        assert_eq!(screen(&mut state, 80, 24)[1], "connected: the first interval is not over yet");
+        state.update(Update::Snapshot(Box::new(sample::snapshot())));
+        let since = Timestamp::from_second(1_795_464_848).unwrap();
+        state.update(Update::Lost { since, reason: "connection refused".to_owned() });
+        let text = screen(&mut state, 80, 24);
+        assert_eq!(text[1], "no contact since 20:14:08Z (connection refused), trying again");
+        press(&mut state, "p");
+        assert!(screen(&mut state, 80, 24)[0].ends_with(" PAUSED: 0 intervals, 0 packets since"));
+        press(&mut state, "/tel");
+        let text = screen(&mut state, 80, 24);
+        assert!(text[23].starts_with("/tel   Enter keeps it"), "{}", text[23]);
+        press(&mut state, "x");
+        assert!(screen(&mut state, 80, 24).join("\n").contains("nothing matches the filter"));
+    }
+
+    #[test]
+    fn messages_of_the_agent_have_their_lines() {
+        let mut value = sample::value();
+        value["messages"] = json!(["one", "two", "three", "four"]);
+        let mut state = with(value);
+        let normal = screen(&mut state, 80, 24);
+        assert_eq!(normal[22], "four");
+        assert!(!normal.contains(&"three".to_owned()));
+        assert_eq!(screen(&mut state, 80, 40)[36..39], ["two", "three", "four"]);
+        assert!(!screen(&mut state, 80, 19).contains(&"four".to_owned()));
+    }
+
+    #[test]
+    fn nothing_to_show_is_said() {
+        let mut value = sample::value();
+        for list in ["services", "regions", "tools", "backscatter", "sensors", "interfaces"] {
+            value[list] = json!([]);
+        }
+        for list in ["seconds", "scan", "backscatter", "other"] {
+            value["series"][list] = json!([]);
+        }
+        let mut state = with(value);
+        assert!(screen(&mut state, 80, 24).join("\n").contains("no scan packets in the last hour"));
+        press(&mut state, "4");
+        assert!(screen(&mut state, 80, 24).join("\n").contains("no backscatter in the last hour"));
+    }
+
+    #[test]
+    fn any_size_will_do() {
+        let mut value = sample::value();
+        value["total"]["lost"] = json!(u64::MAX);
+        value["total"]["packets"] = json!(u64::MAX);
+        value["messages"] = json!(["日本語のメッセージ", "x".repeat(300)]);
+        let mut state = with(value);
+        state.update(Update::Lost { since: Timestamp::UNIX_EPOCH, reason: "y".repeat(300) });
+        for keys in ["", "2", "3", "4", "5", "6", "/n", "p", "?"] {
+            press(&mut state, keys);
+            for columns in [0, 1, 2, 3, 5, 8, 13, 21, 40, 79, 80, 111, 112, 113, 300] {
+                for rows in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 19, 20, 24, 31, 32, 60] {
+                    assert_eq!(screen(&mut state, columns, rows).len(), usize::from(rows * columns.min(1)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_get_what_height_there_is() {
+        let mut value = sample::value();
+        let services: Vec<Value> = (1..=100)
+            .map(|port| json!({"service": format!("{port}/udp"), "interval": 0, "hour": 1, "total": 1, "series": []}))
+            .collect();
+        value["services"] = json!(services);
+        let mut state = with(value);
+        let mut shown =
+            |rows| screen(&mut state, 80, rows).iter().filter(|line| line.contains("/udp")).count();
+        assert_eq!([5, 7, 10, 24, 40].map(&mut shown), [1, 3, 5, 13, 26]);
+    }
+
+    #[test]
+    fn help_names_every_key() {
+        let mut state = with(sample::value());
+        press(&mut state, "?");
+        let text = screen(&mut state, 80, 24).join("\n");
+        for key in ["q, Ctrl-C", "Tab", "s, >", "r ", "/ ", "Esc", "p, Space", "PgDn", "Home", "Ctrl-Z", "F1"]
+        {
+            assert!(text.contains(key), "{key} in\n{text}");
+        }
+    }
+}

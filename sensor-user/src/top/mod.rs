@@ -7,6 +7,8 @@
 
 pub mod client;
 mod draw;
+#[cfg(test)]
+mod sample;
 mod snapshot;
 mod sse;
 mod state;

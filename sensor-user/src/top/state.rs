@@ -258,3 +258,195 @@ impl State {
         table.first
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::sample, *};
+
+    fn state() -> State {
+        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        state.update(Update::Snapshot(Box::new(sample::snapshot())));
+        state
+    }
+
+    /// The sample, so many intervals later.
+    fn later(intervals: i64) -> Update {
+        let mut snapshot = sample::snapshot();
+        snapshot.time = Timestamp::from_second(snapshot.time.as_second() + 10 * intervals).unwrap();
+        Update::Snapshot(Box::new(snapshot))
+    }
+
+    fn press(state: &mut State, code: KeyCode) -> Wish {
+        state.key(KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    fn write(state: &mut State, text: &str) {
+        for character in text.chars() {
+            assert_eq!(press(state, KeyCode::Char(character)), Wish::Stay);
+        }
+    }
+
+    fn control(state: &mut State, character: char) -> Wish {
+        state.key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL))
+    }
+
+    fn keys(state: &State) -> Vec<String> {
+        state.rows(state.view).iter().map(|row| row.values[0].text(20)).collect()
+    }
+
+    #[test]
+    fn it_ends_when_it_is_told() {
+        let mut state = state();
+        assert_eq!(press(&mut state, KeyCode::Char('q')), Wish::Quit);
+        assert_eq!(control(&mut state, 'c'), Wish::Quit);
+        assert_eq!(control(&mut state, 'z'), Wish::Suspend);
+        write(&mut state, "/");
+        assert_eq!(control(&mut state, 'c'), Wish::Quit, "while typing, too");
+        write(&mut state, "q");
+        assert_eq!(state.filter, "q");
+    }
+
+    #[test]
+    fn a_key_that_is_let_go_is_no_key() {
+        let release = KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
+        assert_eq!(state().key(release), Wish::Stay);
+    }
+
+    #[test]
+    fn views_turn() {
+        let mut state = state();
+        for expected in
+            [View::Regions, View::Tools, View::Backscatter, View::Sensors, View::Interfaces, View::Ports]
+        {
+            press(&mut state, KeyCode::Tab);
+            assert_eq!(state.view, expected);
+        }
+        press(&mut state, KeyCode::Left);
+        assert_eq!(state.view, View::Interfaces);
+        write(&mut state, "2");
+        assert_eq!(state.view, View::Regions);
+    }
+
+    #[test]
+    fn columns_are_chosen_and_turned_round() {
+        let mut state = state();
+        assert_eq!(keys(&state)[0], "23/tcp");
+        write(&mut state, "r");
+        assert_eq!(keys(&state)[0], "1433/tcp");
+        // From LAST HOUR over SHARE and SINCE START to PORT.
+        write(&mut state, "s>s");
+        assert_eq!(state.sort(View::Ports), Sort { column: 0, is_descending: false });
+        assert_eq!(keys(&state)[0], "8/icmp");
+        write(&mut state, "<");
+        assert_eq!(state.sort(View::Ports), Sort { column: 6, is_descending: true });
+        assert_eq!(state.sort(View::Regions), View::Regions.first_sort(), "each view has its own");
+    }
+
+    #[test]
+    fn a_filter_grows_and_goes() {
+        let mut state = state();
+        write(&mut state, "/4");
+        assert_eq!(keys(&state), ["445/tcp", "1433/tcp"]);
+        write(&mut state, "45");
+        assert_eq!(keys(&state), ["445/tcp"]);
+        press(&mut state, KeyCode::Backspace);
+        press(&mut state, KeyCode::Backspace);
+        press(&mut state, KeyCode::Enter);
+        assert!(!state.is_typing);
+        assert_eq!(keys(&state), ["445/tcp", "1433/tcp"]);
+        assert_eq!(state.unfiltered(View::Ports), 4);
+        press(&mut state, KeyCode::Esc);
+        assert_eq!(keys(&state).len(), 4);
+        write(&mut state, "/x");
+        press(&mut state, KeyCode::Esc);
+        assert!(!state.is_typing && state.filter.is_empty());
+        write(&mut state, "/");
+        write(&mut state, &"x".repeat(100));
+        assert_eq!(state.filter.len(), LONGEST_FILTER);
+        control(&mut state, 'u');
+        assert_eq!(state.filter, "");
+    }
+
+    #[test]
+    fn a_pause_keeps_what_is_shown_and_counts_the_rest() {
+        let mut state = state();
+        let before = state.shown.as_ref().unwrap().time;
+        write(&mut state, "p");
+        assert_eq!(state.missed, Some(Missed::default()));
+        state.update(later(1));
+        state.update(later(2));
+        state.update(later(2));
+        assert_eq!(state.missed, Some(Missed { intervals: 2, packets: 2_468 }));
+        assert_eq!(state.shown.as_ref().unwrap().time, before);
+        write(&mut state, " ");
+        assert_eq!(state.missed, None);
+        assert_eq!(state.shown.as_ref().unwrap().time.as_second(), before.as_second() + 20);
+    }
+
+    #[test]
+    fn a_pause_before_the_first_snapshot_shows_that() {
+        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        write(&mut state, "p");
+        state.update(later(0));
+        assert!(state.shown.is_some());
+        state.update(later(1));
+        assert_eq!(state.missed, Some(Missed { intervals: 1, packets: 1_234 }));
+    }
+
+    #[test]
+    fn contact_comes_and_goes() {
+        let mut state = state();
+        let since = Timestamp::from_second(1).unwrap();
+        state.update(Update::Lost { since, reason: "gone".to_owned() });
+        assert_eq!(state.contact, Contact::No { since, reason: "gone".to_owned() });
+        assert!(state.shown.is_some(), "what was seen stays");
+        let peer = Peer { address: "http://other".to_owned(), host: None };
+        state.update(Update::Connected(peer.clone()));
+        assert_eq!((&state.contact, &state.peer), (&Contact::Yes, &peer));
+    }
+
+    #[test]
+    fn rows_scroll_within_bounds() {
+        let mut value = sample::value();
+        let services: Vec<_> = (1..=100)
+            .map(|port| {
+                json!({"service": format!("{port}/tcp"), "interval": 0, "hour": 1, "total": 1, "series": []})
+            })
+            .collect();
+        value["services"] = json!(services);
+        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        state.update(Update::Snapshot(Box::new(sample::of(value))));
+        let first = |state: &mut State| state.first(View::Ports, 10, 100);
+        assert_eq!(first(&mut state), 0);
+        write(&mut state, "jj");
+        assert_eq!(first(&mut state), 2);
+        press(&mut state, KeyCode::PageDown);
+        assert_eq!(first(&mut state), 12);
+        write(&mut state, "G");
+        assert_eq!(first(&mut state), 90);
+        press(&mut state, KeyCode::Down);
+        assert_eq!(first(&mut state), 90);
+        press(&mut state, KeyCode::PageUp);
+        write(&mut state, "k");
+        assert_eq!(first(&mut state), 79);
+        write(&mut state, "g");
+        press(&mut state, KeyCode::Up);
+        assert_eq!(first(&mut state), 0);
+        write(&mut state, "G/9");
+        assert_eq!(first(&mut state), 0, "a filter begins at the top");
+    }
+
+    #[test]
+    fn help_goes_with_any_key() {
+        let mut state = state();
+        write(&mut state, "?");
+        assert!(state.is_help);
+        write(&mut state, "2");
+        assert!(!state.is_help);
+        assert_eq!(state.view, View::Ports);
+        write(&mut state, "?");
+        assert_eq!(press(&mut state, KeyCode::Char('q')), Wish::Quit);
+    }
+}

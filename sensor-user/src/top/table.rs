@@ -369,3 +369,162 @@ pub fn heading(view: View, sort: Sort, columns: &[(usize, usize)]) -> Vec<(Strin
 pub fn rank(row: &Row) -> String {
     fit(&row.rank.map_or_else(|| "–".to_owned(), |rank| rank.to_string()), RANK, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::sample, *};
+
+    fn names() -> Names {
+        Names::new(None).unwrap()
+    }
+
+    fn keys(rows: &[Row]) -> Vec<String> {
+        rows.iter().map(|row| row.values[0].text(20)).collect()
+    }
+
+    fn sorted(view: View, title: &str, is_descending: bool) -> Vec<String> {
+        let column = view.columns().iter().position(|column| column.title == title).unwrap();
+        keys(&rows(view, &sample::snapshot(), &names(), Sort { column, is_descending }, ""))
+    }
+
+    fn first(view: View, filter: &str) -> Vec<Row> {
+        rows(view, &sample::snapshot(), &names(), view.first_sort(), filter)
+    }
+
+    #[test]
+    fn the_last_hour_ranks() {
+        let rows = first(View::Ports, "");
+        assert_eq!(keys(&rows), ["23/tcp", "445/tcp", "8/icmp", "1433/tcp"]);
+        assert_eq!(
+            rows[0],
+            Row {
+                rank: Some(1),
+                values: vec![
+                    Value::Text("23/tcp".to_owned()),
+                    Value::Text("telnet".to_owned()),
+                    Value::Series(vec![600.0 / 240.0, 8.0, 2_000.0 / 248.0]),
+                    Value::Rate(50.0),
+                    Value::Count(Some(5_000)),
+                    Value::Share(Some(0.5)),
+                    Value::Count(Some(400_000)),
+                ],
+                is_bad: false
+            }
+        );
+    }
+
+    #[test]
+    fn groups_of_sources_are_not_ranked() {
+        let rows = first(View::Regions, "");
+        assert_eq!(keys(&rows), ["NL", "unknown", "CN"]);
+        let ranks: Vec<Option<usize>> = rows.iter().map(|row| row.rank).collect();
+        assert_eq!(ranks, [Some(1), None, Some(2)]);
+        let share = |row: &Row| row.values[5].clone();
+        assert_eq!(share(&rows[0]), Value::Share(Some(0.8)));
+        assert_eq!(share(&rows[1]), Value::Share(None));
+    }
+
+    #[test]
+    fn every_view_has_its_rows() {
+        for view in View::ALL {
+            let rows = first(view, "");
+            assert!(!rows.is_empty(), "{view:?}");
+            assert!(rows.iter().all(|row| row.values.len() == view.columns().len()), "{view:?}");
+        }
+        assert_eq!(keys(&first(View::Tools, "")), ["none", "mirai"]);
+        assert_eq!(keys(&first(View::Backscatter, "")), ["80/tcp"]);
+        assert_eq!(keys(&first(View::Sensors, "")), ["west", "east"]);
+        assert_eq!(keys(&first(View::Interfaces, "")), ["eth1", "eth2"]);
+    }
+
+    #[test]
+    fn any_column_orders() {
+        assert_eq!(sorted(View::Ports, "PORT", false), ["8/icmp", "23/tcp", "445/tcp", "1433/tcp"]);
+        assert_eq!(sorted(View::Ports, "NAME", false), ["8/icmp", "445/tcp", "1433/tcp", "23/tcp"]);
+        assert_eq!(sorted(View::Ports, "NOW/S", true), ["23/tcp", "445/tcp", "1433/tcp", "8/icmp"]);
+        assert_eq!(sorted(View::Ports, "SINCE START", false), ["8/icmp", "1433/tcp", "445/tcp", "23/tcp"]);
+        assert_eq!(sorted(View::Ports, "TREND", true), ["23/tcp", "445/tcp", "1433/tcp", "8/icmp"]);
+        assert_eq!(sorted(View::Regions, "SHARE", false), ["unknown", "CN", "NL"]);
+        assert_eq!(sorted(View::Interfaces, "RECEIVED", false), ["eth2", "eth1"]);
+    }
+
+    #[test]
+    fn a_filter_looks_at_texts_and_ranks_stay() {
+        assert_eq!(keys(&first(View::Ports, "TELNET")), ["23/tcp"]);
+        assert_eq!(keys(&first(View::Ports, "14")), ["1433/tcp"]);
+        assert_eq!(first(View::Ports, "14")[0].rank, Some(4));
+        assert_eq!(keys(&first(View::Regions, "china")), ["CN"]);
+        assert_eq!(keys(&first(View::Ports, "500")), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_interface_is_marked() {
+        let mut value = sample::value();
+        value["interfaces"][0]["dropped"] = json!(3);
+        value["interfaces"][1]["up"] = json!(false);
+        let rows = rows(View::Interfaces, &sample::of(value), &names(), View::Interfaces.first_sort(), "");
+        assert!(rows.iter().all(|row| row.is_bad));
+        assert_eq!(rows[1].values[2..], [Value::Text("DOWN".into()), Value::Count(None), Value::Count(None)]);
+    }
+
+    #[test]
+    fn numbers_without_sense_do_no_harm() {
+        let mut value = sample::value();
+        value["seconds"] = json!(0.0);
+        value["slots"]["start"] = json!([i64::MIN, 0, i64::MAX]);
+        value["hour"]["scan"] = json!(0);
+        for region in value["regions"].as_array_mut().unwrap() {
+            region["hour"] = json!(u64::MAX);
+            region["series"] = json!(vec![u64::MAX; 40]);
+        }
+        let snapshot = sample::of(value);
+        for view in View::ALL {
+            for column in 0..view.columns().len() {
+                let rows = rows(view, &snapshot, &names(), Sort { column, is_descending: true }, "");
+                assert!(!rows.is_empty());
+            }
+        }
+    }
+
+    fn titles(view: View, sort: Sort, available: usize) -> Vec<&'static str> {
+        let columns = columns(view, sort, &first(view, ""), available);
+        columns.into_iter().map(|(index, _)| view.columns()[index].title).collect()
+    }
+
+    #[test]
+    fn columns_fit() {
+        for view in View::ALL {
+            let rows = first(view, "");
+            for available in 0..200 {
+                let columns = columns(view, view.first_sort(), &rows, available);
+                let taken = RANK + columns.iter().map(|(_, columns)| 1 + columns).sum::<usize>();
+                assert!(taken <= available.max(RANK + columns.len()), "{view:?} {available}");
+                assert_eq!(columns[0].0, 0);
+            }
+            let all: Vec<&str> = view.columns().iter().map(|column| column.title).collect();
+            assert_eq!(titles(view, view.first_sort(), 120), all);
+        }
+        let sort = View::Ports.first_sort();
+        assert_eq!(
+            titles(View::Ports, sort, 80),
+            ["PORT", "NAME", "TREND", "NOW/S", "LAST HOUR", "SHARE", "SINCE START"]
+        );
+        assert_eq!(titles(View::Ports, sort, 58), ["PORT", "TREND", "NOW/S", "LAST HOUR", "SHARE"]);
+        assert_eq!(
+            titles(View::Ports, Sort { column: 6, ..sort }, 58),
+            ["PORT", "TREND", "NOW/S", "SINCE START"]
+        );
+    }
+
+    #[test]
+    fn a_heading_says_what_orders() {
+        let sort = View::Tools.first_sort();
+        let columns = columns(View::Tools, sort, &[], 80);
+        let line =
+            |sort| heading(View::Tools, sort, &columns).into_iter().map(|part| part.0).collect::<String>();
+        assert!(line(sort).contains("▼LAST HOUR"));
+        assert!(line(Sort { column: 0, is_descending: false }).contains("TOOL▲"));
+    }
+}
