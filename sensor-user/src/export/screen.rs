@@ -233,7 +233,7 @@ fn closed(lines: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{live::Service, model::Protocol};
+    use crate::model::{Protocol, Service};
 
     use super::*;
 

@@ -1,0 +1,460 @@
+//! What counts right now: one document an interval, written once for everybody who asks.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::stream;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use sensor_common::kind::Tool;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+
+use super::problem::Problem;
+use crate::{
+    live::{Hour, Interval, Live, Totals},
+    model::{Class, Region, Service, tool_name},
+};
+
+/// Services in a snapshot.
+pub const MOST_SERVICES: usize = 100;
+/// Attacked services in a snapshot.
+pub const MOST_ATTACKED: usize = 20;
+/// Readers of the stream at the same time.
+const MOST_STREAMS: usize = 256;
+/// How often a stream without news says that it lives.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// What a running agent has counted, as of the end of an interval. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    /// End of the interval.
+    pub time: String,
+    /// Its start.
+    pub start: String,
+    /// Its length.
+    pub seconds: f64,
+    /// When the agent started.
+    pub since: String,
+    /// What the interval counted.
+    pub interval: Counts,
+    /// The last hour: at most an hour, and not less than 55 minutes when the agent has run for so long.
+    pub hour: HourCounts,
+    /// Since the agent's start.
+    pub total: Counts,
+    /// Packets by class in the course of the last hour.
+    pub series: Series,
+    /// The five-minute slots of the series of rows.
+    pub slots: Slots,
+    /// Scan packets by service: the 100 with the most in the hour.
+    pub services: Vec<ServiceRow>,
+    /// Scan packets by source region, the most in the hour first; groups that are no region as well.
+    pub regions: Vec<RegionRow>,
+    /// Scan packets by tool. What lost its source is in none.
+    pub tools: Vec<ToolRow>,
+    /// Backscatter by attacked TCP or UDP service: the 20 with the most in the hour.
+    pub backscatter: Vec<AttackedRow>,
+    /// Packets by sensor. What lost its source belongs to none.
+    pub sensors: Vec<SensorRow>,
+    pub interfaces: Vec<InterfaceRow>,
+    /// How keeping goes; null without a store.
+    pub store: Option<Keeping>,
+    /// The agent's last warnings and errors, the newest last.
+    pub messages: Vec<String>,
+}
+
+/// Frames by outcome, and packets by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Frames that reached the program: the sum of the next five.
+    pub frames: u64,
+    /// Frames counted under a key.
+    pub packets: u64,
+    pub non_ip: u64,
+    pub malformed: u64,
+    pub unwatched: u64,
+    pub local: u64,
+    /// Packets whose source was lost. They are among `packets`.
+    pub lost: u64,
+    /// Frames whose counters could not be found; must be 0.
+    pub uncounted: u64,
+    /// Accounting identities that did not hold; must be 0.
+    pub mismatches: u64,
+    /// IP bytes of `packets`.
+    pub bytes: u64,
+    pub scan: u64,
+    pub backscatter: u64,
+    pub other: u64,
+    /// Packets whose class a lost source leaves open. With the three before, the sum is `packets`.
+    pub undetermined: u64,
+}
+
+/// The counts of the last hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HourCounts {
+    /// Where it begins.
+    pub from: String,
+    /// How long it is up to now.
+    pub seconds: f64,
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Packets by class in the course of the last hour, the oldest first. All lists are of one length, at most 722.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Series {
+    /// Starts, in seconds since 1970. Between a start and the end before it nothing was observed.
+    pub start: Vec<f64>,
+    /// Lengths, in seconds.
+    pub seconds: Vec<f64>,
+    pub scan: Vec<u64>,
+    pub backscatter: Vec<u64>,
+    pub other: Vec<u64>,
+}
+
+/// The slots of the series of rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Slots {
+    /// Starts, in seconds since 1970; the oldest first, at most 13. The last one is not over.
+    pub start: Vec<u64>,
+}
+
+/// Packets over the interval, the last hour, and since the agent's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Packets {
+    pub interval: u64,
+    pub hour: u64,
+    pub total: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceRow {
+    pub service: Service,
+    #[serde(flatten)]
+    pub packets: Packets,
+    /// Packets by slot.
+    pub series: Vec<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegionRow {
+    pub region: Region,
+    #[serde(flatten)]
+    pub packets: Packets,
+    /// Estimate of how many sources sent them in the hour (HyperLogLog, standard error 1.6 %).
+    pub sources: u64,
+    /// Packets by slot.
+    pub series: Vec<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolRow {
+    /// `mirai`, `zmap`, `masscan` or `none`.
+    pub tool: String,
+    #[serde(flatten)]
+    pub packets: Packets,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttackedRow {
+    pub service: Service,
+    #[serde(flatten)]
+    pub packets: Packets,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SensorRow {
+    /// Its name.
+    pub sensor: String,
+    #[serde(flatten)]
+    pub packets: Packets,
+    /// Packets by class since the agent's start.
+    pub scan: u64,
+    pub backscatter: u64,
+    pub other: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InterfaceRow {
+    pub interface: String,
+    /// `native` or `generic`.
+    pub mode: String,
+    /// Whether it is there, and counted on.
+    pub up: bool,
+    /// Frames that it received and dropped since the agent's start, by its own counters; null where it does not tell.
+    pub received: Option<u64>,
+    pub dropped: Option<u64>,
+}
+
+/// How keeping goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Keeping {
+    /// What keeps the store from taking counts, which stay in the kernel: `full`, `read_only`, `locked`, `corrupt`,
+    /// `gone`, `foreign` or `io`; null if it takes them.
+    pub trouble: Option<String>,
+    /// Since when.
+    pub since: Option<String>,
+    /// End of the last epoch that is durable; null before the first.
+    pub kept_until: Option<String>,
+    /// Whether kept epochs cannot be folded into hours.
+    pub fold_failing: bool,
+}
+
+/// What a snapshot has of the agent beside its counts.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    pub interfaces: Vec<InterfaceRow>,
+    pub store: Option<Keeping>,
+    pub messages: Vec<String>,
+}
+
+/// A time in RFC 3339, UTC.
+pub fn time(ns: u64) -> String {
+    Timestamp::from_nanosecond(ns.into()).map(|time| time.to_string()).unwrap_or_default()
+}
+
+fn seconds(start_ns: u64, end_ns: u64) -> f64 {
+    end_ns.saturating_sub(start_ns) as f64 / 1e9
+}
+
+impl Counts {
+    fn of(totals: &Totals) -> Self {
+        let outcomes = &totals.outcomes;
+        let [scan, backscatter, other] = Class::ALL.map(|class| totals.of_class(class));
+        Self {
+            frames: outcomes.runs,
+            packets: outcomes.packets,
+            non_ip: outcomes.non_ip,
+            malformed: outcomes.malformed,
+            unwatched: outcomes.unwatched,
+            local: outcomes.local,
+            lost: totals.lost,
+            uncounted: totals.uncounted,
+            mismatches: totals.mismatches,
+            bytes: totals.bytes(),
+            scan,
+            backscatter,
+            other,
+            undetermined: totals
+                .classes
+                .iter()
+                .filter(|((class, _), _)| class.is_none())
+                .map(|(_, packets)| packets)
+                .sum(),
+        }
+    }
+}
+
+/// The three spans of time that everything is told of.
+struct Spans<'a> {
+    interval: &'a Totals,
+    hour: &'a Hour,
+    total: &'a Totals,
+}
+
+impl Spans<'_> {
+    fn packets(&self, of: impl Fn(&Totals) -> Option<&u64>) -> Packets {
+        let of = |totals| of(totals).copied().unwrap_or(0);
+        Packets { interval: of(self.interval), hour: of(self.hour.totals()), total: of(self.total) }
+    }
+
+    fn series(&self, of: impl Fn(&Totals) -> Option<&u64>) -> Vec<u64> {
+        self.hour.slots().map(|(_, totals)| of(totals).copied().unwrap_or(0)).collect()
+    }
+
+    fn services(&self) -> Vec<ServiceRow> {
+        let (top, _) = self.hour.totals().top_services(MOST_SERVICES);
+        let row = |(service, _)| ServiceRow {
+            service,
+            packets: self.packets(|totals| totals.services.get(&service)),
+            series: self.series(|totals| totals.services.get(&service)),
+        };
+        top.into_iter().map(row).collect()
+    }
+
+    fn regions(&self) -> Vec<RegionRow> {
+        let of_hour = &self.hour.totals().regions;
+        let mut regions: Vec<(Region, u64)> =
+            of_hour.iter().map(|(&region, &packets)| (region, packets)).collect();
+        regions.sort_unstable_by(|(a, more), (b, less)| less.cmp(more).then(a.cmp(b)));
+        let row = |(region, _)| RegionRow {
+            region,
+            packets: self.packets(|totals| totals.regions.get(&region)),
+            sources: self.hour.sources_of(region),
+            series: self.series(|totals| totals.regions.get(&region)),
+        };
+        regions.into_iter().map(row).collect()
+    }
+
+    fn tools(&self) -> Vec<ToolRow> {
+        let row = |tool: Tool| ToolRow {
+            tool: tool_name(tool).to_owned(),
+            packets: self.packets(|totals| totals.tools.get(&tool)),
+        };
+        Tool::ALL.into_iter().map(row).collect()
+    }
+
+    fn attacked(&self) -> Vec<AttackedRow> {
+        let (top, _) = self.hour.totals().top_attacked(MOST_ATTACKED);
+        let row = |(service, _)| AttackedRow {
+            service,
+            packets: self.packets(|totals| totals.attacked.get(&service)),
+        };
+        top.into_iter().map(row).collect()
+    }
+
+    fn sensors(&self, live: &Live) -> Vec<SensorRow> {
+        let row = |(number, sensor): (u8, &crate::model::Sensor)| {
+            let of = |totals: &Totals, class| totals.sensors.get(&(number, class)).copied().unwrap_or(0);
+            let all = |totals| Class::ALL.into_iter().map(|class| of(totals, class)).sum();
+            SensorRow {
+                sensor: sensor.name.clone(),
+                packets: Packets {
+                    interval: all(self.interval),
+                    hour: all(self.hour.totals()),
+                    total: all(self.total),
+                },
+                scan: of(self.total, Class::Scan),
+                backscatter: of(self.total, Class::Backscatter),
+                other: of(self.total, Class::Other),
+            }
+        };
+        (0..).zip(live.sensors().iter()).map(row).collect()
+    }
+}
+
+impl Snapshot {
+    /// The state of an agent that has just closed an interval, and started at `since_ns`.
+    pub fn new(live: &Live, hour: &Hour, interval: &Interval, since_ns: u64, around: Around) -> Self {
+        let spans = Spans { interval: &interval.totals, hour, total: live.since_start() };
+        let from_ns = hour.from_ns().unwrap_or(interval.start_ns);
+        let mut series = Series::default();
+        for point in hour.points() {
+            let [scan, backscatter, other] = point.packets;
+            series.start.push(point.start_ns as f64 / 1e9);
+            series.seconds.push(seconds(point.start_ns, point.end_ns));
+            series.scan.push(scan);
+            series.backscatter.push(backscatter);
+            series.other.push(other);
+        }
+        Self {
+            time: time(interval.end_ns),
+            start: time(interval.start_ns),
+            seconds: seconds(interval.start_ns, interval.end_ns),
+            since: time(since_ns),
+            interval: Counts::of(&interval.totals),
+            hour: HourCounts {
+                from: time(from_ns),
+                seconds: seconds(from_ns, interval.end_ns),
+                counts: Counts::of(hour.totals()),
+            },
+            total: Counts::of(live.since_start()),
+            series,
+            slots: Slots { start: hour.slots().map(|(start_ns, _)| start_ns / 1_000_000_000).collect() },
+            services: spans.services(),
+            regions: spans.regions(),
+            tools: spans.tools(),
+            backscatter: spans.attacked(),
+            sensors: spans.sensors(live),
+            interfaces: around.interfaces,
+            store: around.store,
+            messages: around.messages,
+        }
+    }
+}
+
+/// A snapshot as it is sent.
+#[derive(Clone, Debug)]
+struct Written {
+    json: Bytes,
+    /// The same as an event of a stream.
+    event: Bytes,
+}
+
+/// Where the agent puts its snapshots.
+#[derive(Debug)]
+pub struct Feed(watch::Sender<Option<Written>>);
+
+/// Where they are taken from.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    receiver: watch::Receiver<Option<Written>>,
+    streams: Arc<Semaphore>,
+}
+
+/// A way for snapshots from an agent to whoever asks. A reader who is slow misses some; nobody waits for it.
+pub fn feed() -> (Feed, Newest) {
+    let (sender, receiver) = watch::channel(None);
+    (Feed(sender), Newest { receiver, streams: Arc::new(Semaphore::new(MOST_STREAMS)) })
+}
+
+impl Feed {
+    /// Puts out a snapshot.
+    pub fn publish(&self, snapshot: &Snapshot) {
+        // Texts and finite numbers always have a JSON form.
+        let json = serde_json::to_string(snapshot).unwrap_or_default();
+        let event = Bytes::from(format!("event: live\ndata: {json}\n\n"));
+        self.0.send_replace(Some(Written { json: json.into(), event }));
+    }
+}
+
+/// Routes of the newest snapshot, and of all to come.
+pub fn router(newest: Newest) -> Router {
+    Router::new()
+        .route("/api/v1/live", get(live))
+        .route("/api/v1/live/stream", get(live_stream))
+        .with_state(newest)
+}
+
+async fn live(State(newest): State<Newest>) -> Result<Response, Problem> {
+    let written = newest.receiver.borrow().clone();
+    let written = written.ok_or_else(|| {
+        Problem::unavailable("not yet", "the first interval is not over; ask again in a moment", 1)
+    })?;
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, written.json).into_response())
+}
+
+async fn live_stream(State(newest): State<Newest>) -> Result<Response, Problem> {
+    let Newest { mut receiver, streams } = newest;
+    let permit = streams.try_acquire_owned().map_err(|_| {
+        Problem::unavailable(
+            "busy",
+            format!("{MOST_STREAMS} streams are open: close some, or ask /api/v1/live"),
+            10,
+        )
+    })?;
+    receiver.mark_changed();
+    let first = Bytes::from_static(b"retry: 2000\n\n");
+    let events = stream::unfold((Some(first), receiver, permit), async |(first, mut receiver, permit)| {
+        if let Some(first) = first {
+            return Some((Ok::<_, Infallible>(first), (None, receiver, permit)));
+        }
+        let next = loop {
+            match tokio::time::timeout(ALIVE_EVERY, receiver.changed()).await {
+                // The agent has ended.
+                Ok(Err(_)) => return None,
+                Ok(Ok(())) => match receiver.borrow_and_update().clone() {
+                    Some(written) => break written.event,
+                    None => continue,
+                },
+                Err(_) => break Bytes::from_static(b": still here\n\n"),
+            }
+        };
+        Some((Ok(next), (None, receiver, permit)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies of nginx's kind would hold events back.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
