@@ -19,8 +19,11 @@ import { errorNotice, loading } from "./parts.js";
 import { begin, link, match, note } from "./router.js";
 import { SCHEMES, scheme, takeScheme } from "./scheme.js";
 import { askToken } from "./token.js";
+import * as history from "./pages/history.js";
 import * as live from "./pages/live.js";
 import * as missing from "./pages/missing.js";
+import * as region from "./pages/region.js";
+import * as service from "./pages/service.js";
 
 /**
  * @typedef {{
@@ -33,10 +36,13 @@ import * as missing from "./pages/missing.js";
  */
 
 /** @type {Record<string, {show: (context: {url: URL, params: Record<string, string>}) => Shown}>} */
-const PAGES = { live };
+const PAGES = { live, history, service, region };
 
 /** Pages of the navigation. */
-const PLACES = [["live", "/"]];
+const PLACES = [
+  ["live", "/"],
+  ["history", "/history"],
+];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 

@@ -72,14 +72,16 @@ export function bins(rows, step) {
 
 /**
  * Lines through the middle of bins: packets as if each bin had been observed in full. A bin that has packets
- * of none of the rows has none; one that was not observed is a gap.
+ * of none of the rows has none; one that was not observed is a gap. `asSeen`: what does not grow with the time
+ * observed is not reckoned up.
  *
  * @param {readonly Bin[]} all
- * @param {readonly Map<number, number>[]} lines packets by the begin of the bin
+ * @param {readonly Map<number, number>[]} lines figures by the begin of the bin
  * @param {Stretch} period
+ * @param {{asSeen?: boolean}} [how]
  * @returns {Drawn}
  */
-export function lines(all, lines, period) {
+export function lines(all, lines, period, { asSeen = false } = {}) {
   /** @type {Drawn} */
   const drawn = { x: [], values: lines.map(() => []), gaps: [] };
   const gap = (/** @type {number} */ from, /** @type {number} */ to) => {
@@ -95,8 +97,8 @@ export function lines(all, lines, period) {
       for (const values of drawn.values) values.push(null);
     }
     drawn.x.push(bin.from + bin.seconds / 2);
-    lines.forEach((packets, line) => {
-      const value = bin.observed < LEAST ? null : (packets.get(bin.from) ?? 0) / bin.observed;
+    lines.forEach((figures, line) => {
+      const value = bin.observed < LEAST ? null : (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
       drawn.values[line].push(value);
     });
     if (bin.observed < OBSERVED) gap(bin.from, bin.from + bin.seconds);

@@ -214,7 +214,7 @@ function replaceAlerts(box, live) {
   const key = found.join("\n");
   if (box.dataset.key === key) return;
   box.dataset.key = key;
-  replace(box, found.map((text) => alert(text)));
+  replace(box, found.length > 0 ? alert(found[0], found.slice(1).map((text) => h("p", {}, text))) : null);
 }
 
 /** Packets a second, large; the last hour and the total beside it. */
