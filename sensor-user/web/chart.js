@@ -77,9 +77,9 @@ export function chart(options) {
       width: Math.max(200, plotBox.clientWidth),
       height,
       tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(seconds * 1000), zoneName()),
-      padding: [14, 8, 0, 0],
+      padding: [14, 22, 0, 0],
       legend: { show: false },
-      scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ most) => [0, most > 0 ? most * 1.08 : 1] } },
+      scales: { x: { time: true, range: timeRange }, y: { range: figureRange } },
       series: [{}, ...order.map((at) => lineOptions(at))],
       axes: [
         {
@@ -117,6 +117,20 @@ export function chart(options) {
       },
     };
     plot = new uPlot(opts, columns(), plotBox);
+  }
+
+  /**
+   * All of the period, unless it is zoomed into.
+   *
+   * @param {any} _
+   * @param {number} min
+   * @param {number} max
+   * @returns {[number, number]}
+   */
+  function timeRange(_, min, max) {
+    const { x, extent } = drawn;
+    const all = min === null || (min <= x[0] && max >= x[x.length - 1]);
+    return all && extent ? [extent.from, extent.to] : [min, max];
   }
 
   /** @param {number} at */
@@ -325,6 +339,15 @@ function entry(line, at, stack, toggle) {
     : h("button", { type: "button", class: "entry", "aria-pressed": "true", onclick: () => toggle(at) }, key, name, value);
   return { element: h("li", {}, button), button, value };
 }
+
+/**
+ * From 0 to a little above the largest.
+ *
+ * @param {any} _
+ * @param {number} __
+ * @param {number} most
+ */
+const figureRange = (_, __, most) => [0, most > 0 ? most * 1.08 : 1];
 
 const family = () => getComputedStyle(document.body).fontFamily;
 const font = () => `${FONT}px ${family()}`;

@@ -23,7 +23,9 @@ import * as history from "./pages/history.js";
 import * as live from "./pages/live.js";
 import * as missing from "./pages/missing.js";
 import * as region from "./pages/region.js";
+import * as report from "./pages/report.js";
 import * as service from "./pages/service.js";
+import * as statusPage from "./pages/status.js";
 
 /**
  * @typedef {{
@@ -36,12 +38,14 @@ import * as service from "./pages/service.js";
  */
 
 /** @type {Record<string, {show: (context: {url: URL, params: Record<string, string>}) => Shown}>} */
-const PAGES = { live, history, service, region };
+const PAGES = { live, history, service, region, report, status: statusPage };
 
 /** Pages of the navigation. */
 const PLACES = [
   ["live", "/"],
   ["history", "/history"],
+  ["report", "/report"],
+  ["status", "/status"],
 ];
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));

@@ -3,7 +3,8 @@
 
 /**
  * @typedef {{from: number, to: number}} Stretch seconds since 1970
- * @typedef {{x: number[], values: (number | null)[][], gaps: Stretch[]}} Drawn
+ * @typedef {{x: number[], values: (number | null)[][], gaps: Stretch[], extent?: Stretch}} Drawn
+ * `extent`: what the axis of time shows, where that is more than there are figures for
  */
 
 /** Seconds between two intervals that are no gap: a drain takes its time. */
@@ -72,18 +73,20 @@ export function bins(rows, step) {
 
 /**
  * Lines through the middle of bins: packets as if each bin had been observed in full. A bin that has packets
- * of none of the rows has none; one that was not observed is a gap. `asSeen`: what does not grow with the time
- * observed is not reckoned up.
+ * of none of the rows has none; one that was not observed is a gap. `now` ends a period that is not over yet.
+ * `asSeen`: figures that do not grow with the time observed are not reckoned up, and bins that were not
+ * observed for long enough are gaps.
  *
  * @param {readonly Bin[]} all
  * @param {readonly Map<number, number>[]} lines figures by the begin of the bin
  * @param {Stretch} period
- * @param {{asSeen?: boolean}} [how]
+ * @param {{now?: number, asSeen?: boolean}} [how]
  * @returns {Drawn}
  */
-export function lines(all, lines, period, { asSeen = false } = {}) {
+export function lines(all, lines, period, { now = Infinity, asSeen = false } = {}) {
+  const until = Math.min(period.to, now);
   /** @type {Drawn} */
-  const drawn = { x: [], values: lines.map(() => []), gaps: [] };
+  const drawn = { x: [], values: lines.map(() => []), gaps: [], extent: { from: period.from, to: until } };
   const gap = (/** @type {number} */ from, /** @type {number} */ to) => {
     const last = drawn.gaps.at(-1);
     if (last && last.to >= from - 1) last.to = to;
@@ -91,20 +94,24 @@ export function lines(all, lines, period, { asSeen = false } = {}) {
   };
   let end = period.from;
   for (const bin of all) {
+    const whole = bin.from >= period.from - 1 && bin.from + bin.seconds <= period.to + 1;
+    // What reaches beyond the period is not counted, unless the answer says that it was.
+    if (!whole && !lines.some((figures) => figures.has(bin.from))) continue;
     if (bin.from > end + 1) {
       gap(end, bin.from);
       drawn.x.push((end + bin.from) / 2);
       for (const values of drawn.values) values.push(null);
     }
     drawn.x.push(bin.from + bin.seconds / 2);
+    const least = asSeen ? OBSERVED : LEAST;
     lines.forEach((figures, line) => {
-      const value = bin.observed < LEAST ? null : (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
-      drawn.values[line].push(value);
+      const figure = (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
+      drawn.values[line].push(bin.observed < least ? null : figure);
     });
-    if (bin.observed < OBSERVED) gap(bin.from, bin.from + bin.seconds);
+    if (bin.observed < OBSERVED) gap(bin.from, Math.min(bin.from + bin.seconds, until));
     end = bin.from + bin.seconds;
   }
-  if (period.to > end + 1) gap(end, period.to);
+  if (until > end + 1) gap(end, until);
   return drawn;
 }
 

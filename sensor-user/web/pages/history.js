@@ -174,8 +174,8 @@ export function show({ url }) {
       for (const row of series.rows) {
         packets[place.get(rowKey(row, dims)) ?? -1]?.set(Date.parse(row.time) / 1000, row.packets);
       }
-      const all = { from: Date.parse(period.from) / 1000, to: Math.min(Date.parse(period.to), Date.now()) / 1000 };
-      drawing.set(lines(observed, packets, all));
+      const all = { from: Date.parse(period.from) / 1000, to: Date.parse(period.to) / 1000 };
+      drawing.set(lines(observed, packets, all, { now: Date.now() / 1000 }));
       replace(box, drawing.element, h("p", { class: "note" }, t("zoom.how")), actions);
     };
     drawn().catch((error) => {

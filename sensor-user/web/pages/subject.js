@@ -30,8 +30,9 @@ const DEEP = 1000;
  * @typedef {{
  *   path: string, heading: any, title: string, where: string, by: string[],
  *   same: (row: any) => boolean, finding: Record<string, string>, history: Record<string, string>,
- *   beside: Beside[],
- * }} Subject `by` and `same`: among whom it has its place; `finding`: what findings are asked for by
+ *   beside: Beside[][],
+ * }} Subject `by` and `same`: among whom it has its place; `finding`: what findings are asked for by; `beside`:
+ * by column
  */
 
 /**
@@ -85,7 +86,13 @@ export function showSubject(subject, url) {
         figures,
         series.element,
         found.element,
-        h("div", { class: "columns" }, subject.beside.map((beside) => ranking(beside, text, signal))),
+        h(
+          "div",
+          { class: "columns" },
+          subject.beside.map((column) =>
+            h("div", { class: "column" }, column.map((beside) => ranking(beside, text, signal))),
+          ),
+        ),
       );
     } catch (error) {
       if (isAbort(error)) return;
@@ -164,7 +171,8 @@ export function showSubject(subject, url) {
       packets.set(at, row.packets);
       sources.set(at, row.sources);
     }
-    const all = { from: Date.parse(period.from) / 1000, to: Math.min(Date.parse(period.to), Date.now()) / 1000 };
+    const all = { from: Date.parse(period.from) / 1000, to: Date.parse(period.to) / 1000 };
+    const now = Date.now() / 1000;
     const make = (/** @type {string} */ title, /** @type {string} */ unit, /** @type {string} */ colour) =>
       chart({
         title,
@@ -180,7 +188,7 @@ export function showSubject(subject, url) {
     ];
     discards.push(...drawings.map((drawing) => drawing.destroy));
     replace(box, h("div", { class: "charts" }, drawings.map((drawing) => drawing.element)));
-    const data = [lines(observed, [packets], all), lines(observed, [sources], all, { asSeen: true })];
+    const data = [lines(observed, [packets], all, { now }), lines(observed, [sources], all, { now, asSeen: true })];
     drawings.forEach((drawing, at) => drawing.set(data[at]));
     const marks = (await findings.catch(() => null))?.findings.map(mark).filter(Boolean) ?? [];
     if (marks.length > 0 && !signal.aborted) drawings.forEach((drawing, at) => drawing.set(data[at], marks));
