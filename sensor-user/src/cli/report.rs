@@ -15,29 +15,24 @@ use log::{info, warn};
 use crate::{
     model::{Period, Region},
     report::{
-        advisories::Advisories,
         compose, csv,
         frozen::Frozen,
-        gather::{self, Request},
         html, json,
         lang::Lang,
+        make::{Files, FrozenIn, MOST_ROWS, Made, Wanted},
         markdown,
-        model::{Parameters, Profile, RankBy, Report},
+        model::{Profile, RankBy, Report},
         names::Names,
         notes,
-        page::{Block, Page, Table},
-        publish, scanners, toml_file,
+        page::Table,
+        publish,
     },
-    store::Reader,
 };
 
 use super::{
     query::{StoreArgs, write_whole},
     watch::start_log,
 };
-
-/// Rows of a ranking that can be asked for.
-const MOST_ROWS: usize = 1000;
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]
@@ -145,7 +140,24 @@ fn report(args: &ReportArgs) -> Result<()> {
     }
     let names = Names::new(args.names.as_deref())?;
     let reader = args.store.open()?;
-    let mut report = made(args, &reader)?;
+    let now = Timestamp::now().as_second();
+    let period = Period::parse(&args.period, reader.zone(), now)?;
+    let wanted = wanted(args, period, now);
+    let files = Files {
+        advisories: args.advisories.clone(),
+        scanners: args.scanners.clone(),
+        parameters: args.parameters.clone(),
+    };
+    let Made { mut report, frozen } = wanted.make(&reader, &files.read()?)?;
+    if let Some(FrozenIn { path, rows }) = frozen {
+        info!("{} is frozen: its figures are those of {}", report.period.text, path.display());
+        if args.top > rows {
+            warn!(
+                "it was frozen with {rows} rows, and --top {} asks for more; --anew reads the store",
+                args.top
+            );
+        }
+    }
     if let Some(path) = &args.notes {
         let notes = notes::read(path)?;
         notes::check(&notes, path, report.findings.iter().map(|finding| finding.id.as_str()))?;
@@ -153,7 +165,7 @@ fn report(args: &ReportArgs) -> Result<()> {
     }
     if args.freeze {
         report.frozen = Some(report.made.clone());
-        let path = frozen_path(args, &reader, &report.period.text);
+        let path = wanted.path(&reader, &period);
         Frozen::keep(&path, &report)?;
         info!("{} is frozen in {}", report.period.text, path.display());
     }
@@ -164,59 +176,17 @@ fn report(args: &ReportArgs) -> Result<()> {
     write(args, &report, &names)
 }
 
-/// The report of the period: the frozen one if there is one, else from the store.
-fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
-    let now = Timestamp::now().as_second();
-    let zone = reader.zone();
-    let period = Period::parse(&args.period, zone, now)?;
-    let path = frozen_path(args, reader, &period.text(zone));
-    if !args.anew
-        && !args.freeze
-        && let Some(mut frozen) = Frozen::read(&path)?
-    {
-        info!("{} is frozen: its figures are those of {}", frozen.period.text, path.display());
-        let known = frozen.ports.rows.len().max(frozen.regions.rows.len());
-        if args.top > known.max(frozen.top) {
-            warn!(
-                "it was frozen with {known} rows, and --top {} asks for more; --anew reads the store",
-                args.top
-            );
-        }
-        frozen.top = args.top;
-        frozen.set_home(args.home.or(frozen.home));
-        return Ok(frozen);
-    }
-    let previous = frozen_path(args, reader, &period.previous(zone).text(zone));
-    let frozen = Frozen::read(&previous)?;
-    let parameters = match &args.parameters {
-        Some(path) => parameters(path)?,
-        None => Parameters::default(),
-    };
-    let advisories = args.advisories.as_deref().map(Advisories::read).transpose()?;
-    let scanners = args.scanners.as_deref().map(scanners::read).transpose()?;
-    let request = Request {
+fn wanted(args: &ReportArgs, period: Period, now: i64) -> Wanted<'_> {
+    Wanted {
         period,
         top: args.top,
         home: args.home,
         sensors: &args.sensors,
         rank_by: args.rank_by,
-        parameters: &parameters,
-        advisories: advisories.as_ref().map_or(&[], |advisories| &advisories.list),
-        scanners: scanners.as_deref().unwrap_or_default(),
-        frozen: frozen.as_ref(),
+        frozen: args.frozen.as_deref(),
+        anew: args.anew || args.freeze,
         now,
-    };
-    gather::gather(reader, &request).with_context(|| format!("store {}", reader.path().display()))
-}
-
-fn frozen_path(args: &ReportArgs, reader: &Reader, period: &str) -> PathBuf {
-    Frozen::new(args.frozen.as_deref(), reader.path()).path(period, args.rank_by, &args.sensors)
-}
-
-fn parameters(path: &Path) -> Result<Parameters> {
-    let parameters: Parameters = toml_file::read(path)?;
-    parameters.check().with_context(|| path.display().to_string())?;
-    Ok(parameters)
+    }
 }
 
 fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
@@ -231,7 +201,7 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
         }
         Format::Csv => {
             let page = page();
-            let tables = tables(&page);
+            let tables = page.tables();
             match &args.table {
                 Some(name) => {
                     let table = tables.iter().find(|table| table.id == *name).with_context(|| {
@@ -247,17 +217,6 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
             }
         }
     }
-}
-
-/// All tables of a page.
-fn tables(page: &Page) -> Vec<&Table> {
-    let blocks = page.sections.iter().flat_map(|section| &section.blocks);
-    blocks
-        .filter_map(|block| match block {
-            Block::Table(table) => Some(table),
-            _ => None,
-        })
-        .collect()
 }
 
 fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {

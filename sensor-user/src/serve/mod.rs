@@ -1,3 +1,4 @@
 //! HTTP: what people and programs see of an agent and of a store.
 
+pub mod history;
 pub mod problem;
