@@ -458,3 +458,159 @@ async fn live_stream(State(newest): State<Newest>) -> Result<Response, Problem> 
     ];
     Ok((headers, Body::from_stream(events)).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::to_bytes,
+        http::{Request, StatusCode},
+    };
+    use futures_util::StreamExt;
+    use sensor_common::{
+        key::Key,
+        kind::{Family, Kind},
+        layout::Slot,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{
+        cube::SourceLengths,
+        geo::{Geo, Paths},
+        kernel::{Drain, Span},
+        model::Sensors,
+        sketch::SketchKey,
+    };
+
+    const MINUTE_NS: u64 = 60_000_000_000;
+
+    fn live() -> Live {
+        let sensors = ["west=192.0.2.0/24", "east=198.51.100.0/24"].map(|text| text.parse().unwrap());
+        let sensors = Sensors::new(sensors.to_vec()).unwrap();
+        Live::new(sensors, SourceLengths { v4: 32, v6: 64 }, None).with_hour(SketchKey::new([7; 16]))
+    }
+
+    fn slot(kind: Kind, port: u16, source: u64, tool: Tool, sensor: u8, packets: u32) -> Slot {
+        let key = Key { source, port, kind, family: Family::V4, tool, sensor };
+        Slot { source, meta: key.meta(), packets }
+    }
+
+    /// Closes the interval of a minute with these tallies, and tells of it.
+    fn minute(live: &mut Live, number: u64, tallies: Vec<Slot>) -> Snapshot {
+        let geo = Geo::open(Paths::default()).unwrap().tables();
+        let span = Span { start_ns: number * MINUTE_NS, end_ns: (number + 1) * MINUTE_NS };
+        let mut drain = Drain { span, tallies, ..Drain::default() };
+        drain.outcomes.packets = drain.tallies.iter().map(|slot| u64::from(slot.packets)).sum();
+        drain.outcomes.non_ip = 2;
+        drain.outcomes.runs = drain.outcomes.packets + 2;
+        live.absorb(&drain, &geo);
+        let interval = live.close().unwrap();
+        Snapshot::new(live, live.hour().unwrap(), &interval, 0, Around::default())
+    }
+
+    #[test]
+    fn a_snapshot_tells_interval_hour_and_total() {
+        let mut live = live();
+        let telnet = |packets| slot(Kind::Syn, 23, 0x0101_0101, Tool::Mirai, 0, packets);
+        minute(&mut live, 0, vec![telnet(1)]);
+        minute(&mut live, 60, vec![telnet(2), slot(Kind::SynAck, 80, 0x0808_0808, Tool::None, 1, 16)]);
+        let tallies = vec![
+            telnet(4),
+            slot(Kind::Syn, 23, 0x0202_0202, Tool::None, 1, 32),
+            slot(Kind::Udp, 53, 0x0a00_0001, Tool::None, 1, 8),
+        ];
+        let snapshot = minute(&mut live, 66, tallies);
+
+        let packets = |interval, hour, total| Packets { interval, hour, total };
+        let telnet = &snapshot.services[0];
+        assert_eq!((telnet.service.to_string(), telnet.packets), ("23/tcp".to_owned(), packets(36, 38, 39)));
+        assert_eq!(telnet.series, [2, 36], "by slot: the first minute's is over an hour old");
+        assert_eq!(snapshot.slots.start, [3600, 3900]);
+        assert_eq!(snapshot.services[1].packets, packets(8, 8, 8));
+        let (unknown, inside) = (&snapshot.regions[0], &snapshot.regions[1]);
+        assert_eq!(
+            (unknown.region, unknown.packets, unknown.sources),
+            (Region::UNKNOWN, packets(36, 38, 39), 2)
+        );
+        assert_eq!(
+            (inside.region, inside.packets, inside.sources),
+            (Region::NON_ROUTABLE, packets(8, 8, 8), 1)
+        );
+        let tool = |name: &str| snapshot.tools.iter().find(|row| row.tool == name).unwrap().packets;
+        assert_eq!(
+            (tool("mirai"), tool("none"), tool("zmap")),
+            (packets(4, 6, 7), packets(40, 40, 40), packets(0, 0, 0))
+        );
+        assert_eq!(snapshot.backscatter[0].packets, packets(0, 16, 16));
+        let (west, east) = (&snapshot.sensors[0], &snapshot.sensors[1]);
+        assert_eq!((west.sensor.as_str(), west.packets, west.scan), ("west", packets(4, 6, 7), 7));
+        assert_eq!((east.packets, east.scan, east.backscatter), (packets(40, 56, 56), 40, 16));
+
+        assert_eq!(
+            (snapshot.interval.packets, snapshot.interval.frames, snapshot.interval.scan),
+            (44, 46, 44)
+        );
+        assert_eq!((snapshot.hour.counts.packets, snapshot.hour.counts.backscatter), (62, 16));
+        assert_eq!((snapshot.total.packets, snapshot.total.non_ip), (63, 6));
+        assert_eq!((snapshot.hour.from.as_str(), snapshot.hour.seconds), ("1970-01-01T01:00:00Z", 420.0));
+        assert_eq!((snapshot.start.as_str(), snapshot.seconds), ("1970-01-01T01:06:00Z", 60.0));
+        assert_eq!(snapshot.series.scan, [2, 44]);
+        assert_eq!(snapshot.series.backscatter, [16, 0]);
+        assert_eq!(snapshot.series.start, [3600.0, 3960.0]);
+    }
+
+    #[test]
+    fn it_reads_back_as_it_was_written() {
+        let snapshot = minute(&mut live(), 9, vec![slot(Kind::Syn, 23, 1, Tool::None, 0, 1)]);
+        let text = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), snapshot);
+    }
+
+    async fn ask(newest: &Newest, path: &str) -> Response {
+        router(newest.clone()).oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_newest_is_given_and_then_all_that_come() {
+        let (feed, newest) = feed();
+        assert_eq!(ask(&newest, "/api/v1/live").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let mut live = live();
+        let first = minute(&mut live, 0, vec![slot(Kind::Syn, 23, 1, Tool::None, 0, 1)]);
+        feed.publish(&first);
+        let body = to_bytes(ask(&newest, "/api/v1/live").await.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Snapshot>(&body).unwrap(), first);
+
+        let response = ask(&newest, "/api/v1/live/stream").await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        let mut events = response.into_body().into_data_stream();
+        let mut next = async || String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
+        assert_eq!(next().await, "retry: 2000\n\n");
+        let read = |event: String| {
+            let data = event.strip_prefix("event: live\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+            serde_json::from_str::<Snapshot>(data).unwrap()
+        };
+        assert_eq!(read(next().await), first, "at once");
+        // Whoever is slow gets the newest only.
+        feed.publish(&minute(&mut live, 1, Vec::new()));
+        let third = minute(&mut live, 2, Vec::new());
+        feed.publish(&third);
+        assert_eq!(read(next().await), third);
+        drop(feed);
+        assert!(events.next().await.is_none(), "the stream ends with the agent");
+    }
+
+    #[tokio::test]
+    async fn streams_are_bounded_and_a_closed_one_makes_room() {
+        let (_feed, newest) = feed();
+        let mut open = Vec::new();
+        for _ in 0..MOST_STREAMS {
+            open.push(ask(&newest, "/api/v1/live/stream").await);
+        }
+        assert!(open.iter().all(|response| response.status() == StatusCode::OK));
+        let refused = ask(&newest, "/api/v1/live/stream").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "10");
+        open.pop();
+        assert_eq!(ask(&newest, "/api/v1/live/stream").await.status(), StatusCode::OK);
+    }
+}

@@ -1,4 +1,4 @@
-//! What is served: the agent, its sensors, its databases.
+//! What is served: the agent, its sensors, its databases, its store.
 
 use std::sync::Arc;
 
@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::history::{
+    History,
+    status::{DatabaseState, SensorState, StoreState, StoreStatus},
+};
 use crate::{
     geo::{Geo, Tables},
-    model::{Region, Sensors, Service},
+    model::{Region, Sensors},
 };
 
 const DAY: i64 = 86_400;
@@ -25,10 +29,14 @@ pub struct Status {
     pub host: String,
     /// The agent that counts; null where only a store is served.
     pub agent: Option<Agent>,
+    /// The store; null where there is none, or it cannot be read.
+    pub store: Option<StoreState>,
+    /// Why the store cannot be read, if it cannot.
+    pub store_problem: Option<String>,
     /// Sensors of the agent; without one, those in the store.
-    pub sensors: Vec<Sensor>,
+    pub sensors: Vec<SensorState>,
     /// Databases in use by the agent; without one, those last used for the store.
-    pub databases: Vec<Database>,
+    pub databases: Vec<DatabaseState>,
     /// The region whose rank is told with every finding.
     pub home: Option<Region>,
     /// Whether pages show a map of the world.
@@ -49,96 +57,83 @@ pub struct Agent {
     pub action: &'static str,
 }
 
-/// A named set of watched prefixes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Sensor {
-    pub name: String,
-    /// `dark`, `lit` or `honeypot`.
-    pub role: &'static str,
-    pub group: Option<String>,
-    /// The name that publications use.
-    pub alias: Option<String>,
-    /// Watched prefixes; none: any address.
-    pub prefixes: Vec<String>,
-    /// Watched IPv4 addresses; null where they are not known.
-    pub addresses: Option<u64>,
-    /// Services that never arrive, as they are filtered upstream.
-    pub filtered: Vec<Service>,
-}
-
-/// A database of regions or autonomous systems.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Database {
-    /// `country` or `asn`.
-    pub role: String,
-    /// What its maker calls it, or `CSV`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// When it was built; null where it does not say.
-    pub built: Option<String>,
-    /// How old it is.
-    pub age_days: Option<i64>,
-}
-
-/// What an agent or a server of a store knows of itself from its start on.
+/// What a server knows from its start on.
 #[derive(Clone, Debug)]
 pub struct About {
     /// Name of the host.
     pub host: String,
-    pub agent: Option<Agent>,
-    /// Sensors of the agent.
-    pub sensors: Vec<Sensor>,
+    /// The agent that counts here, and its sensors.
+    pub agent: Option<(Agent, Vec<SensorState>)>,
     pub home: Option<Region>,
     pub map: bool,
-    /// The databases in use.
-    pub geo: Option<Arc<Geo>>,
 }
 
-impl Sensor {
-    /// All sensors of a program.
-    pub fn all(sensors: &Sensors) -> Vec<Self> {
-        let sensor = |(number, sensor): (u8, &crate::model::Sensor)| Self {
-            name: sensor.name.clone(),
-            role: sensor.role.as_str(),
-            group: sensor.group.clone(),
-            alias: sensor.alias.clone(),
-            prefixes: sensor.prefixes.iter().map(ToString::to_string).collect(),
-            addresses: sensors.addresses(number),
-            filtered: sensor.filtered.clone(),
-        };
-        (0..).zip(sensors.iter()).map(sensor).collect()
-    }
+/// The sensors of a program.
+pub fn sensors(sensors: &Sensors) -> Vec<SensorState> {
+    let state = |(number, sensor): (u8, &crate::model::Sensor)| SensorState {
+        name: sensor.name.clone(),
+        role: sensor.role.as_str(),
+        group: sensor.group.clone(),
+        alias: sensor.alias.clone(),
+        prefixes: sensor.prefixes.iter().map(ToString::to_string).collect(),
+        addresses: sensors.addresses(number),
+        filtered: sensor.filtered.clone(),
+        until: None,
+    };
+    (0..).zip(sensors.iter()).map(state).collect()
 }
 
-impl Database {
-    fn all(tables: &Tables, now: Timestamp) -> Vec<Self> {
-        let database = |database: &crate::geo::Database| {
-            let built = database.built.timestamp();
-            Self {
-                role: database.role.to_string(),
-                kind: database.database_type.clone(),
-                built: built.map(|built| built.to_string()),
-                age_days: built.map(|built| (now.as_second() - built.as_second()).div_euclid(DAY)),
-            }
-        };
-        tables.databases().iter().map(database).collect()
-    }
+fn databases(tables: &Tables, now: Timestamp) -> Vec<DatabaseState> {
+    let state = |database: &crate::geo::Database| {
+        let built = database.built.timestamp();
+        DatabaseState {
+            role: database.role.to_string(),
+            name: database.database_type.clone(),
+            built: built.map(|built| built.to_string()),
+            age_days: built.map(|built| (now.as_second() - built.as_second()).div_euclid(DAY)),
+        }
+    };
+    tables.databases().iter().map(state).collect()
+}
+
+#[derive(Clone)]
+struct Asked {
+    about: Arc<About>,
+    geo: Arc<Geo>,
+    history: Option<Arc<History>>,
 }
 
 /// The route of the status.
-pub fn router(about: Arc<About>) -> Router {
-    Router::new().route("/api/v1/status", get(status)).with_state(about)
+pub fn router(about: About, geo: Arc<Geo>, history: Option<Arc<History>>) -> Router {
+    let asked = Asked { about: Arc::new(about), geo, history };
+    Router::new().route("/api/v1/status", get(status)).with_state(asked)
 }
 
-async fn status(State(about): State<Arc<About>>) -> impl IntoResponse {
+async fn status(State(Asked { about, geo, history }): State<Asked>) -> impl IntoResponse {
     let now = Timestamp::now();
-    let databases = about.geo.as_ref().map(|geo| Database::all(&geo.tables(), now)).unwrap_or_default();
+    let (kept, store_problem) = match history {
+        None => (None, None),
+        Some(history) => match history.status().await {
+            Ok(kept) => (Some(kept), None),
+            Err(problem) => (None, Some(problem.detail)),
+        },
+    };
+    let (store, of_store) = match kept {
+        Some(StoreStatus { store, sensors, databases }) => (Some(store), (sensors, databases)),
+        None => (None, Default::default()),
+    };
+    let (agent, (sensors, databases)) = match &about.agent {
+        Some((agent, sensors)) => (Some(agent.clone()), (sensors.clone(), databases(&geo.tables(), now))),
+        None => (None, of_store),
+    };
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         now: now.to_string(),
         host: about.host.clone(),
-        agent: about.agent.clone(),
-        sensors: about.sensors.clone(),
+        agent,
+        store,
+        store_problem,
+        sensors,
         databases,
         home: about.home,
         map: about.map,
