@@ -177,7 +177,7 @@ fn counts(later: u64) -> Value {
     json!({
         "time": time(later * 10 + 10), "start": time(later * 10), "seconds": 10.0,
         "since": "2026-11-23T18:00:00Z", "interval": counts(1), "hour": hour, "total": counts(1_000 + later),
-        "series": {"step_seconds": 10.0, "start": [1_795_464_890, 1_795_464_900], "seconds": [10.0, 10.0],
+        "series": {"start": [1_795_464_890.0, 1_795_464_900.0], "seconds": [10.0, 10.0],
                    "scan": [350, 700], "backscatter": [200, 200], "other": [100, 100]},
         "services": [service("23/tcp", 40_000), service("445/tcp", 20_000), service("53/udp", 10_000)],
         "regions": [region("NL", 50_000), region("CN", 20_000), region("unknown", 100)],
@@ -445,7 +445,7 @@ fn who_does_not_answer_is_told_at_once() {
 #[test]
 fn what_no_agent_says_is_told() {
     let scratch = Scratch::new();
-    let token = scratch.write("token", "sesame\n");
+    let token = scratch.write("token", "Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw\n");
     let with_token = ["--token-file", token.to_str().unwrap()];
     let cases: [(Answer, &[&str], &str); 9] = [
         (
@@ -503,7 +503,7 @@ fn what_no_agent_says_is_told() {
 #[test]
 fn the_token_is_sent() {
     let scratch = Scratch::new();
-    let token = scratch.write("token", "sesame\n");
+    let token = scratch.write("token", "Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw\n");
     let server = Server::live();
     let mut command = top(&["--connect", &format!("{}/behind/", server.url())]);
     command.env("TEITEN_TOKEN_FILE", token);
@@ -512,7 +512,7 @@ fn the_token_is_sent() {
     assert_eq!(ended.status.code(), Some(1));
     let requests = server.requests();
     assert!(requests[0].starts_with("GET /behind/api/v1/live/stream HTTP/1.1\r\n"), "{requests:?}");
-    assert!(requests[0].contains("authorization: Bearer sesame\r\n"), "{requests:?}");
+    assert!(requests[0].contains("authorization: Bearer Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw\r\n"), "{requests:?}");
 }
 
 #[test]

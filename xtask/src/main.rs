@@ -11,6 +11,7 @@ mod cmd;
 mod demo;
 mod elf;
 mod environment;
+mod map;
 mod names;
 mod paths;
 mod pins;
@@ -48,6 +49,8 @@ enum Task {
     Bench(bench::Args),
     /// Make the reports' tables of names anew, of regions (CLDR) and ports (IANA); maintainers only
     Names,
+    /// Make the pages' map of the world anew (Natural Earth); maintainers only
+    Map,
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::task(&paths, &args),
         Task::Bench(args) => bench::task(&paths, &args),
         Task::Names => names::task(&paths),
+        Task::Map => map::task(&paths),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,11 +3,7 @@
 //! The files are part of the source, as a build needs no network; this is how they were made, and how a newer version
 //! gets in.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -16,7 +12,7 @@ use crate::{
     cmd,
     paths::{Paths, Scratch},
     pins,
-    setup::data,
+    setup::data::{self, put, read_json},
 };
 
 /// Codes of CLDR that are no place's: pseudo-languages, unknown, groups.
@@ -37,7 +33,7 @@ pub fn task(paths: &Paths) -> Result<()> {
     let again = "run cargo xtask names again when the npm registry can be reached";
     let cldr = data::fetch_archive(&pins::CLDR_NAMES, scratch.path(), again)?;
     let territories = |lang: &str| -> Result<Value> {
-        let file = read(&cldr.join(format!("main/{lang}/territories.json")))?;
+        let file = read_json(&cldr.join(format!("main/{lang}/territories.json")))?;
         let pointer = format!("/main/{lang}/localeDisplayNames/territories");
         file.pointer(&pointer).cloned().with_context(|| format!("CLDR's names in {lang} have no {pointer}"))
     };
@@ -46,18 +42,9 @@ pub fn task(paths: &Paths) -> Result<()> {
     let licence = fs::read_to_string(&licence).with_context(|| format!("reading {}", licence.display()))?;
     put(&dir.join("LICENSE-Unicode-3.0"), &licence)?;
     let ports = data::fetch_archive(&pins::PORT_NAMES, scratch.path(), again)?;
-    put(&dir.join("services.tsv"), &services(&read(&ports.join("index.json"))?)?)?;
+    put(&dir.join("services.tsv"), &services(&read_json(&ports.join("index.json"))?)?)?;
     cmd::say(format!("names: CLDR {}, IANA's ports {}", pins::CLDR_NAMES.version, pins::PORT_NAMES.version));
     Ok(())
-}
-
-fn read(path: &PathBuf) -> Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {} failed", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
-}
-
-fn put(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {} failed", path.display()))
 }
 
 /// Code, English and Japanese of each place, by CLDR's short form where there is one.

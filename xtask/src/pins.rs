@@ -96,6 +96,24 @@ pub const PORT_NAMES: Archive = Archive {
     short: "ports",
 };
 
+/// Codes of regions, by the Unicode Consortium (Unicode-3.0).
+pub const CLDR_CODES: Archive = Archive {
+    name: "cldr-core",
+    version: "48.2.0",
+    sha512: "cdf98ba2d867712c1fbf68e57afa12ae0236546807f120c61d7b2dea3504a2d1\
+             c0f27abd2207a0f63cdd24316d06ca3da6026e1bcf432b5e93ceb9990dda3606",
+    short: "codes",
+};
+
+/// Outlines of regions, by Natural Earth (public domain), as Michael Bostock packed them (ISC).
+pub const WORLD: Archive = Archive {
+    name: "world-atlas",
+    version: "2.0.2",
+    sha512: "2177d5d2ac25297a5c933d458705d5c0a46388884e9d6b6d3ac926e42b7132c8\
+             e013f317018447589aa05cea4cf0891c3c1a179f24d4e651477186b90a11b42d",
+    short: "world",
+};
+
 /// A data package of the npm registry.
 pub struct DataPackage {
     pub name: &'static str,
@@ -172,7 +190,7 @@ mod tests {
 
     #[test]
     fn data_pins_are_whole() {
-        for archive in [CLDR_NAMES, PORT_NAMES] {
+        for archive in [CLDR_NAMES, PORT_NAMES, CLDR_CODES, WORLD] {
             assert_eq!(archive.sha512.len(), 128, "{}", archive.name);
         }
         for package in DATA {

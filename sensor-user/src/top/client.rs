@@ -4,9 +4,7 @@
 //! for and to no other.
 
 use std::{
-    fmt,
-    fs::File,
-    io::{self, Read},
+    fmt, io,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -38,9 +36,12 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    snapshot::Snapshot,
     sse::{Item, Parser, TooLarge},
     text::clean,
+};
+use crate::serve::{
+    auth::{TokenError, read_token},
+    live::Snapshot,
 };
 
 /// How long to wait for a connection, and for the beginning of an answer.
@@ -52,9 +53,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Largest answer other than a stream, in bytes.
 const LARGEST_ANSWER: usize = 1 << 20;
-/// Largest token file, in bytes.
-const LARGEST_TOKEN: u64 = 4096;
-
 /// Where an agent answers: `http://HOST[:PORT][/PATH]`, or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -128,10 +126,8 @@ impl FromStr for Address {
 /// What cannot be used to ask an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    #[error("cannot read the token in {}: {error}", path.display())]
-    TokenFile { path: PathBuf, error: io::Error },
-    #[error("{} holds no token: write one line of visible ASCII characters into it", path.display())]
-    Token { path: PathBuf },
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error("cannot read certificates in {}: {error}", path.display())]
     Certificates { path: PathBuf, error: rustls::pki_types::pem::Error },
     #[error("{} holds no certificate that can be used: it must have those of certificate authorities, as PEM", path.display())]
@@ -232,7 +228,7 @@ impl Client {
         token_file: Option<&Path>,
         ca_file: Option<&Path>,
     ) -> Result<Self, SetupError> {
-        let authorization = token_file.map(token).transpose()?;
+        let authorization = token_file.map(authorization).transpose()?;
         let tls = if address.is_https { Some(tls(&address.host, ca_file)?) } else { None };
         Ok(Self { address, authorization, tls })
     }
@@ -460,19 +456,12 @@ impl Stream {
     }
 }
 
-/// The header that a token is sent in.
-fn token(path: &Path) -> Result<HeaderValue, SetupError> {
-    let unreadable = |error| SetupError::TokenFile { path: path.to_owned(), error };
-    let mut text = String::new();
-    File::open(path)
-        .map_err(unreadable)?
-        .take(LARGEST_TOKEN)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    let token = text.trim();
-    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    let value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| is_token);
-    let mut value = value.ok_or_else(|| SetupError::Token { path: path.to_owned() })?;
+/// The header that the token of a file is sent in.
+fn authorization(token_file: &Path) -> Result<HeaderValue, SetupError> {
+    let token = read_token(token_file)?;
+    // What may be in a token may be in a header.
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| TokenError::Character(token_file.to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -547,25 +536,15 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_one_line() {
-        let path = std::env::temp_dir().join(format!("teiten-token-{}", std::process::id()));
-        let of = |text: &[u8]| {
-            std::fs::write(&path, text).unwrap();
-            token(&path)
-        };
-        let value = of(b"sesame\n").unwrap();
-        assert_eq!(value, "Bearer sesame");
+    fn a_token_is_sent_and_not_told() {
+        let path = std::env::temp_dir().join(format!("teiten-top-token-{}", std::process::id()));
+        std::fs::write(&path, "Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw\n").unwrap();
+        let value = authorization(&path).unwrap();
+        assert_eq!(value, "Bearer Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw");
         assert!(value.is_sensitive());
-        for wrong in [&b""[..], b"\n", b"two words", b"two\nlines", "schlüssel".as_bytes()] {
-            let error = of(wrong).unwrap_err().to_string();
-            assert!(
-                error.ends_with("holds no token: write one line of visible ASCII characters into it"),
-                "{error}"
-            );
-        }
-        assert!(matches!(of(b"\xff"), Err(SetupError::TokenFile { .. })));
+        std::fs::write(&path, "short\n").unwrap();
+        assert!(matches!(authorization(&path), Err(SetupError::Token(TokenError::Length { .. }))));
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(token(&path), Err(SetupError::TokenFile { .. })));
     }
 
     #[test]

@@ -13,11 +13,11 @@ use ratatui::{
 };
 
 use super::{
-    snapshot::{Counts, Snapshot},
     state::{Contact, State},
     table::{self, Row, Value, View, per_second},
-    text::{bars, clean, count, cut, fit, rate, rates, time_of_day, width},
+    text::{bars, clean, count, cut, date_and_time, fit, rate, rates, time_of_day, width},
 };
+use crate::serve::live::{Counts, Snapshot};
 
 /// Width from which two tables stand side by side.
 const WIDE: u16 = 112;
@@ -113,7 +113,7 @@ fn title(state: &State, columns: u16) -> Line<'static> {
                 format!("{} {intervals}, {} packets since", missed.intervals, count(missed.packets, 12));
             (format!(" PAUSED: {since} "), CHOSEN)
         }
-        (None, Some(snapshot)) => (snapshot.time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(), Style::new()),
+        (None, Some(snapshot)) => (date_and_time(&snapshot.time), Style::new()),
         (None, None) => (String::new(), Style::new()),
     };
     let right = cut(&right, columns);
@@ -187,7 +187,8 @@ fn alarms(snapshot: &Snapshot) -> Vec<String> {
     }
     if let Some(store) = &snapshot.store {
         if let Some(trouble) = &store.trouble {
-            let since = store.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+            let since = store.since.as_deref().map(|since| format!(" since {}", date_and_time(since)));
+            let since = since.unwrap_or_default();
             alarms.push(format!(
                 "the store takes nothing{since} ({}); the kernel keeps the counts",
                 clean(trouble)
@@ -220,7 +221,7 @@ fn place(snapshot: &Snapshot) -> Line<'static> {
         .map(|of| format!("{} ({})", clean(&of.interface), clean(&of.mode)))
         .collect();
     let sensors: Vec<String> = snapshot.sensors.iter().map(|of| clean(&of.sensor)).collect();
-    let since = snapshot.since.strftime("%Y-%m-%d %H:%M:%SZ");
+    let since = date_and_time(&snapshot.since);
     let seconds = format!("{:.1}", snapshot.seconds);
     let seconds = seconds.strip_suffix(".0").unwrap_or(&seconds);
     Line::styled(
@@ -607,7 +608,7 @@ mod tests {
         value["interfaces"][1]["up"] = json!(false);
         let text = screen(&mut with(value), 80, 24).join("\n");
         for part in [
-            "the store takes nothing since 2026-11-23T20:00:00Z (full); the kernel keeps the",
+            "the store takes nothing since 2026-11-23 20:00:00Z (full); the kernel keeps the",
             "eth1 itself has dropped 9",
             "eth2 is down or gone: nothing is counted there",
         ] {

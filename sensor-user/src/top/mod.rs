@@ -9,7 +9,6 @@ pub mod client;
 mod draw;
 #[cfg(test)]
 mod sample;
-mod snapshot;
 mod sse;
 mod state;
 mod table;

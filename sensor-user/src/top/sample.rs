@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::snapshot::Snapshot;
+use crate::serve::live::Snapshot;
 
 /// What the API sends, in the form of a value, to be changed.
 pub fn value() -> Value {
@@ -23,7 +23,7 @@ pub fn value() -> Value {
         "since": "2026-11-23T18:00:00Z",
         "interval": counts(1), "hour": hour, "total": counts(1_000),
         "series": {
-            "step_seconds": 10.0, "start": [1_795_464_818, 1_795_464_828, 1_795_464_838],
+            "start": [1_795_464_818.0, 1_795_464_828.0, 1_795_464_838.0],
             "seconds": [10.0, 10.0, 10.0],
             "scan": [100, 200, 1_000], "backscatter": [0, 100, 200], "other": [0, 0, 34]
         },

@@ -5,10 +5,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
     client::{Peer, Update},
-    snapshot::Snapshot,
     table::{self, Row, Sort, View},
 };
-use crate::report::names::Names;
+use crate::{report::names::Names, serve::live::Snapshot};
 
 /// Longest filter, in characters.
 const LONGEST_FILTER: usize = 40;
@@ -272,9 +271,9 @@ mod tests {
     }
 
     /// The sample, so many intervals later.
-    fn later(intervals: i64) -> Update {
+    fn later(intervals: u8) -> Update {
         let mut snapshot = sample::snapshot();
-        snapshot.time = Timestamp::from_second(snapshot.time.as_second() + 10 * intervals).unwrap();
+        snapshot.time = format!("2026-11-23T20:15:{:02}Z", 10 * intervals);
         Update::Snapshot(Box::new(snapshot))
     }
 
@@ -372,17 +371,18 @@ mod tests {
     #[test]
     fn a_pause_keeps_what_is_shown_and_counts_the_rest() {
         let mut state = state();
-        let before = state.shown.as_ref().unwrap().time;
+        let time = |state: &State| state.shown.as_ref().unwrap().time.clone();
+        let before = time(&state);
         write(&mut state, "p");
         assert_eq!(state.missed, Some(Missed::default()));
         state.update(later(1));
         state.update(later(2));
         state.update(later(2));
         assert_eq!(state.missed, Some(Missed { intervals: 2, packets: 2_468 }));
-        assert_eq!(state.shown.as_ref().unwrap().time, before);
+        assert_eq!(time(&state), before);
         write(&mut state, " ");
         assert_eq!(state.missed, None);
-        assert_eq!(state.shown.as_ref().unwrap().time.as_second(), before.as_second() + 20);
+        assert_eq!(time(&state), "2026-11-23T20:15:20Z");
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! The tables: what stands in them, in which order, and which columns fit.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
-use super::{
-    snapshot::Snapshot,
-    text::{bars, clean, count, fit, rate, rates, width},
-};
+use super::text::{bars, clean, count, fit, moment, rate, rates, width};
 use crate::{
     model::Service,
     report::{lang::Lang, names::Names},
+    serve::live::{Packets, Snapshot},
 };
 
 /// Five-minute slots that a last hour may touch.
@@ -212,74 +210,68 @@ pub fn rows(view: View, snapshot: &Snapshot, names: &Names, sort: Sort, filter: 
 
 /// All rows of a view by their ranks.
 fn ranked(view: View, snapshot: &Snapshot, names: &Names) -> Vec<Row> {
-    let now = |packets: u64| Value::Rate(per_second(packets, snapshot.seconds));
+    let text = |text: &str| Value::Text(clean(text));
     let known = |number: u64| Value::Count(Some(number));
-    let name = |service: Service| Value::Text(names.service(service).unwrap_or_default().to_owned());
+    let now = |packets: Packets| Value::Rate(per_second(packets.interval, snapshot.seconds));
+    let numbers = |packets: Packets, all: u64| {
+        [now(packets), known(packets.hour), share(packets.hour, all), known(packets.total)]
+    };
+    let name = |service: Service| text(names.service(service).unwrap_or_default());
     let lengths = slot_seconds(snapshot);
     let series = |packets: &[u64]| Value::Series(rates(packets, &lengths, SLOTS));
-    // Packets in the last hour, whether that is ranked, and the row.
+    // Packets in the last hour, whether they are ranked, and the row.
     let mut rows: Vec<(u64, bool, Row)> = Vec::new();
-    let mut add = |hour: u64, is_ranked: bool, values: Vec<Value>| {
-        rows.push((hour, is_ranked, Row { rank: None, values, is_bad: false }));
+    let mut add = |packets: Packets, is_ranked: bool, values: Vec<Value>| {
+        rows.push((packets.hour, is_ranked, Row { rank: None, values, is_bad: false }));
     };
     match view {
         View::Ports => {
-            let all = snapshot.hour.counts.scan;
             for of in &snapshot.services {
-                let key = Value::Text(of.service.to_string());
-                let numbers = [now(of.interval), known(of.hour), share(of.hour, all), known(of.total)];
-                let texts = [key, name(of.service), series(&of.series)];
-                add(of.hour, true, texts.into_iter().chain(numbers).collect());
+                let texts = [text(&of.service.to_string()), name(of.service), series(&of.series)];
+                let numbers = numbers(of.packets, snapshot.hour.counts.scan);
+                add(of.packets, true, texts.into_iter().chain(numbers).collect());
             }
         }
         View::Regions => {
             let ranked = snapshot.regions.iter().filter(|of| of.region.is_ranked());
-            let all = sum(ranked.map(|of| of.hour));
+            let all = sum(ranked.map(|of| of.packets.hour));
             for of in &snapshot.regions {
                 let is_ranked = of.region.is_ranked();
                 let name = names.region(of.region, Lang::En).unwrap_or_default();
-                let part = if is_ranked { share(of.hour, all) } else { Value::Share(None) };
-                let values = vec![
-                    Value::Text(of.region.to_string()),
-                    Value::Text(name.to_owned()),
-                    series(&of.series),
-                    now(of.interval),
-                    known(of.hour),
-                    part,
-                    known(of.total),
-                    known(of.sources),
-                ];
-                add(of.hour, is_ranked, values);
+                let mut numbers = numbers(of.packets, all);
+                if !is_ranked {
+                    numbers[2] = Value::Share(None);
+                }
+                let texts = [text(of.region.as_str()), text(name), series(&of.series)];
+                let values = texts.into_iter().chain(numbers).chain([known(of.sources)]);
+                add(of.packets, is_ranked, values.collect());
             }
         }
         View::Tools => {
-            let all = sum(snapshot.tools.iter().map(|of| of.hour));
+            let all = sum(snapshot.tools.iter().map(|of| of.packets.hour));
             for of in &snapshot.tools {
-                let key = Value::Text(clean(&of.tool));
-                let values =
-                    vec![key, now(of.interval), known(of.hour), share(of.hour, all), known(of.total)];
-                add(of.hour, true, values);
+                let values = [text(&of.tool)].into_iter().chain(numbers(of.packets, all));
+                add(of.packets, true, values.collect());
             }
         }
         View::Backscatter => {
-            let all = snapshot.hour.counts.backscatter;
             for of in &snapshot.backscatter {
-                let key = Value::Text(of.service.to_string());
-                let numbers = [now(of.interval), known(of.hour), share(of.hour, all), known(of.total)];
-                add(of.hour, true, [key, name(of.service)].into_iter().chain(numbers).collect());
+                let texts = [text(&of.service.to_string()), name(of.service)];
+                let numbers = numbers(of.packets, snapshot.hour.counts.backscatter);
+                add(of.packets, true, texts.into_iter().chain(numbers).collect());
             }
         }
         View::Sensors => {
             for of in &snapshot.sensors {
-                let key = Value::Text(clean(&of.sensor));
-                let counts = [of.hour, of.total, of.scan, of.backscatter, of.other].map(known);
-                add(of.hour, true, [key, now(of.interval)].into_iter().chain(counts).collect());
+                let counts =
+                    [of.packets.hour, of.packets.total, of.scan, of.backscatter, of.other].map(known);
+                let values = [text(&of.sensor), now(of.packets)].into_iter().chain(counts);
+                add(of.packets, true, values.collect());
             }
         }
         View::Interfaces => {
             for of in &snapshot.interfaces {
-                let link = if of.up { "up" } else { "DOWN" };
-                let texts = [&of.interface, &of.mode, link].map(|text| Value::Text(clean(text)));
+                let texts = [&*of.interface, &*of.mode, if of.up { "up" } else { "DOWN" }].map(text);
                 let counts = [of.received, of.dropped].map(Value::Count);
                 let is_bad = !of.up || of.dropped.is_some_and(|dropped| dropped > 0);
                 let values = texts.into_iter().chain(counts).collect();
@@ -287,7 +279,7 @@ fn ranked(view: View, snapshot: &Snapshot, names: &Names) -> Vec<Row> {
             }
         }
     }
-    rows.sort_by_key(|(hour, ..)| std::cmp::Reverse(*hour));
+    rows.sort_by_key(|(hour, ..)| Reverse(*hour));
     let mut rank = 0;
     let with_rank = |(_, is_ranked, row): (u64, bool, Row)| {
         rank += usize::from(is_ranked);
@@ -309,12 +301,14 @@ fn sum(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
 
-/// How much of each slot has been seen.
+/// How much of each slot has been seen, in seconds.
 fn slot_seconds(snapshot: &Snapshot) -> Vec<f64> {
-    let (from, to) = (snapshot.hour.from.as_second(), snapshot.time.as_second());
+    let second = |time| moment(time).and_then(|time| u64::try_from(time.as_second()).ok());
+    let (from, to) = (second(&snapshot.hour.from), second(&snapshot.time));
+    let (from, to) = (from.unwrap_or(0), to.unwrap_or(u64::MAX));
     let starts = &snapshot.slots.start;
     let ends = starts.iter().skip(1).copied().chain([to]);
-    let seen = |(start, end): (&i64, i64)| end.min(to).saturating_sub(from.max(*start)).max(0) as f64;
+    let seen = |(start, end): (&u64, u64)| end.min(to).saturating_sub(from.max(*start)) as f64;
     starts.iter().zip(ends).map(seen).collect()
 }
 
@@ -473,7 +467,7 @@ mod tests {
     fn numbers_without_sense_do_no_harm() {
         let mut value = sample::value();
         value["seconds"] = json!(0.0);
-        value["slots"]["start"] = json!([i64::MIN, 0, i64::MAX]);
+        value["slots"]["start"] = json!([u64::MAX, 0, 7]);
         value["hour"]["scan"] = json!(0);
         for region in value["regions"].as_array_mut().unwrap() {
             region["hour"] = json!(u64::MAX);

@@ -74,6 +74,17 @@ pub fn rate(rate: f64, columns: usize) -> String {
     if rate > 0.0 && rate < 9.95 { format!("{rate:.1}") } else { count(rate.round() as u64, columns) }
 }
 
+/// A time in RFC 3339.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+/// Date and time, UTC, of a time in RFC 3339, such as `2026-11-23 20:14:08Z`.
+pub fn date_and_time(text: &str) -> String {
+    let written = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    moment(text).map_or_else(|| clean(text), written)
+}
+
 /// A time of day, UTC, such as `20:14:08Z`.
 pub fn time_of_day(time: Timestamp) -> String {
     time.strftime("%H:%M:%SZ").to_string()
@@ -160,6 +171,14 @@ mod tests {
         assert_eq!(rate(9.96, 5), "10");
         assert_eq!(rate(1e30, 9), "18.4 E");
         assert_eq!(rate(f64::NAN, 9), "0");
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(date_and_time("2026-11-23T20:14:08.5Z"), "2026-11-23 20:14:08Z");
+        assert_eq!(date_and_time("2026-11-24T05:14:08+09:00"), "2026-11-23 20:14:08Z");
+        assert_eq!(date_and_time("some\n day"), "some\u{fffd} day");
+        assert_eq!(moment("2026-11-23T20:14:08Z").map(time_of_day).as_deref(), Some("20:14:08Z"));
     }
 
     #[test]

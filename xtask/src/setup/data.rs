@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::{
     apt,
@@ -127,6 +128,17 @@ pub fn fetch_archive(archive: &Archive, scratch: &Path, again: &str) -> Result<P
     }
     Cmd::new("unpacking", "tar").args(["--no-same-owner", "-xzf"]).arg(&file).arg("-C").arg(&dir).ask()?;
     Ok(dir.join("package"))
+}
+
+/// Reads a file of an archive.
+pub fn read_json(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {} failed", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
+}
+
+/// Writes a file of the source that was made from archives.
+pub fn put(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {} failed", path.display()))
 }
 
 fn only_archive(dir: &Path) -> Result<PathBuf> {
