@@ -1,14 +1,14 @@
 //! What a running agent knows: totals and rankings of the interval and since its start.
 //!
-//! Bounded whatever arrives: counts are by port, by region and by kind, of which there are only so
-//! many.
+//! Bounded whatever arrives: counts are by port, region, kind, sensor and tool, of which there are
+//! only so many.
 
 use std::mem;
 
 use hashbrown::HashMap;
 use sensor_common::{
     key::Key,
-    kind::{Family, Kind},
+    kind::{Family, Kind, Tool},
     layout::{Cell, Outcomes},
 };
 
@@ -54,6 +54,10 @@ pub struct Totals {
     pub services: HashMap<Service, u64>,
     /// Packets of class `scan` by region.
     pub regions: HashMap<Region, u64>,
+    /// Packets by number of the sensor, and class. What lost its source belongs to no sensor.
+    pub sensors: HashMap<(u8, Class), u64>,
+    /// Packets of class `scan` by tool, those without one included. What lost its source is in none.
+    pub tools: HashMap<Tool, u64>,
 }
 
 impl Totals {
@@ -96,6 +100,12 @@ impl Totals {
         }
         for (&key, packets) in &other.regions {
             *self.regions.entry(key).or_default() += packets;
+        }
+        for (&key, packets) in &other.sensors {
+            *self.sensors.entry(key).or_default() += packets;
+        }
+        for (&key, packets) in &other.tools {
+            *self.tools.entry(key).or_default() += packets;
         }
     }
 }
@@ -222,18 +232,23 @@ struct Scratch {
     /// Scan packets by [`Region::index`].
     regions: Vec<u64>,
     classes: [[u64; Kind::ALL.len()]; CLASSES],
+    /// Packets by number of the sensor, and class.
+    sensors: Vec<[u64; Class::ALL.len()]>,
+    /// Scan packets by tool.
+    tools: [u64; Tool::ALL.len()],
 }
 
 impl Scratch {
     fn new(sensors: &Sensors) -> Self {
+        let class_of: Vec<_> =
+            sensors.iter().map(|sensor| Kind::ALL.map(|kind| Class::of(kind, sensor.role))).collect();
         Self {
-            class_of: sensors
-                .iter()
-                .map(|sensor| Kind::ALL.map(|kind| Class::of(kind, sensor.role)))
-                .collect(),
+            sensors: vec![Default::default(); class_of.len()],
+            class_of,
             services: vec![0; PORTS + 2 * 256],
             regions: vec![0; Region::INDICES],
             classes: Default::default(),
+            tools: Default::default(),
         }
     }
 
@@ -244,7 +259,11 @@ impl Scratch {
             let class = self.class_of.get(usize::from(key.sensor)).map(|classes| classes[key.kind as usize]);
             let packets = u64::from(slot.packets);
             self.count(class, key.kind, packets);
+            if let (Some(class), Some(of)) = (class, self.sensors.get_mut(usize::from(key.sensor))) {
+                of[class as usize] += packets;
+            }
             if class == Some(Class::Scan) {
+                self.tools[key.tool as usize] += packets;
                 if let Some(service) = service_index(key.kind, key.family, key.port) {
                     self.services[service] += packets;
                 }
@@ -288,6 +307,17 @@ impl Scratch {
         for (index, packets) in self.regions.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
             totals.regions.insert(Region::at(index), mem::take(packets));
         }
+        for (number, classes) in (0u8..).zip(&mut self.sensors) {
+            for (class, packets) in Class::ALL.into_iter().zip(classes).filter(|(_, packets)| **packets != 0)
+            {
+                totals.sensors.insert((number, class), mem::take(packets));
+            }
+        }
+        for (tool, packets) in
+            Tool::ALL.into_iter().zip(&mut self.tools).filter(|(_, packets)| **packets != 0)
+        {
+            totals.tools.insert(tool, mem::take(packets));
+        }
     }
 }
 
@@ -318,7 +348,7 @@ fn service_at(index: usize) -> Service {
 
 #[cfg(test)]
 mod tests {
-    use sensor_common::{key::Key, kind::Tool, layout::Slot};
+    use sensor_common::{key::Key, layout::Slot};
 
     use crate::{
         geo::{Geo, Paths},
@@ -328,7 +358,11 @@ mod tests {
     use super::*;
 
     fn slot(kind: Kind, port: u16, source: u64, sensor: u8, packets: u32) -> Slot {
-        let key = Key { source, port, kind, family: Family::V4, tool: Tool::None, sensor };
+        by_tool(Tool::None, kind, port, source, sensor, packets)
+    }
+
+    fn by_tool(tool: Tool, kind: Kind, port: u16, source: u64, sensor: u8, packets: u32) -> Slot {
+        let key = Key { source, port, kind, family: Family::V4, tool, sensor };
         Slot { source, meta: key.meta(), packets }
     }
 
@@ -390,6 +424,35 @@ mod tests {
         assert_eq!(totals.regions[&Region::NON_ROUTABLE], 2);
         assert_eq!(totals.top_regions(9), (Vec::new(), 0));
         assert!(live.close().is_none());
+    }
+
+    #[test]
+    fn packets_belong_to_a_sensor_and_scans_to_a_tool() {
+        let (mut live, geo) = live(None);
+        let tallies = vec![
+            by_tool(Tool::Mirai, Kind::Syn, 23, 0x0101_0101, 0, 5),
+            by_tool(Tool::Zmap, Kind::Syn, 443, 0x0101_0101, 1, 2),
+            slot(Kind::Udp, 53, 0x0101_0101, 1, 4),
+            slot(Kind::Tcp, 23, 0x0101_0101, 1, 8),
+            slot(Kind::SynAck, 80, 0x0101_0101, 0, 16),
+            // A sensor that is not configured.
+            slot(Kind::Syn, 23, 0x0101_0101, 2, 32),
+        ];
+        let lost = Unattributed { kind: Kind::Syn, family: None, detail: Detail::Port(23), packets: 64 };
+        live.absorb(&drain(100, tallies, vec![lost]), &geo);
+        live.absorb(&drain(110, vec![slot(Kind::Udp, 53, 0x0101_0101, 1, 1)], Vec::new()), &geo);
+        let totals = live.close().unwrap().totals;
+        let sensors = [
+            ((0, Class::Scan), 5),
+            ((0, Class::Backscatter), 16),
+            ((1, Class::Scan), 7),
+            ((1, Class::Other), 8),
+        ];
+        assert_eq!(totals.sensors, sensors.into_iter().collect());
+        let tools = [(Tool::Mirai, 5), (Tool::Zmap, 2), (Tool::None, 5)];
+        assert_eq!(totals.tools, tools.into_iter().collect());
+        assert_eq!(live.since_start().sensors, totals.sensors);
+        assert_eq!(live.since_start().tools, totals.tools);
     }
 
     #[test]
