@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
     mem,
     os::fd::AsRawFd,
+    path::Path,
     pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -29,10 +30,10 @@ use crate::{
         screen::{self, Header},
     },
     geo::Geo,
-    kernel::{Drain, attach::Mode, interfaces::Received},
+    kernel::{Drain, attach::Mode, banks::Spill, interfaces::Interface},
     live::{Interval, Live, Totals},
     model::{Dimension, Zone, boundary},
-    store::Nic,
+    store::{self, Nic},
 };
 
 use super::counting::{Ask, AtEnd, Counting, Kept};
@@ -100,6 +101,7 @@ impl Watch {
         let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
         let Counting { mut counters, modes, meanwhile, kept } = counting;
         let zone = kept.as_ref().map(|kept| lock(&kept.store).zone().clone());
+        let store = kept.as_ref().map(|kept| Arc::from(lock(&kept.store).path()));
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
@@ -115,6 +117,7 @@ impl Watch {
             kept,
             at_end,
             received: Arc::new(received),
+            store,
             interfaces: modes.iter().map(|(name, _)| name.clone()).collect(),
             modes,
             gone: Vec::new(),
@@ -123,6 +126,7 @@ impl Watch {
             header,
             output,
             metrics,
+            fullest: Spill::default(),
             drawn: false,
             shown: None,
         };
@@ -154,6 +158,9 @@ impl Watch {
                     }
                     ready.clear_ready();
                     if told {
+                        if let Some(metrics) = &agent.metrics {
+                            metrics::lock(metrics).drained_early();
+                        }
                         agent.drain().await?;
                     }
                 }
@@ -190,14 +197,15 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// What the interfaces have counted; nothing where the kernel does not tell.
-fn nics(received: &Ask, interfaces: &[String]) -> Vec<Nic> {
-    let all = received().unwrap_or_default();
-    let nic = |name: &String| {
-        let Received { frames, dropped } = *all.get(name)?;
-        Some(Nic { name: name.clone(), received: frames, dropped })
+/// What these interfaces have counted, those of them that are there.
+fn nics(all: &[Interface], names: &[String]) -> Vec<Nic> {
+    let nic = |interface: &Interface| Nic {
+        name: interface.name.clone(),
+        received: interface.received.frames,
+        dropped: interface.received.dropped,
     };
-    interfaces.iter().filter_map(nic).collect()
+    let named = |name: &String| all.iter().find(|interface| interface.name == *name);
+    names.iter().filter_map(named).map(nic).collect()
 }
 
 /// Waits for a ring buffer of the program to have something to read.
@@ -219,6 +227,8 @@ struct Agent {
     folder: Option<Folder>,
     at_end: AtEnd,
     received: Arc<Ask>,
+    /// Path of the store, if there is one.
+    store: Option<Arc<Path>>,
     interfaces: Arc<[String]>,
     /// The interfaces that are to be observed, with their modes.
     modes: Vec<(String, Mode)>,
@@ -229,6 +239,8 @@ struct Agent {
     header: Header,
     output: Output,
     metrics: Option<Shared>,
+    /// How full the spill log was in the interval, at its fullest.
+    fullest: Spill,
     /// Whether the screen holds a table.
     drawn: bool,
     /// The interval that is on the screen.
@@ -239,16 +251,29 @@ impl Agent {
     /// Takes the counts out of the kernel. What fails is tried again at the next occasion.
     async fn drain(&mut self) -> Result<()> {
         let mut counters = self.counters.take().context("a drain has not come back")?;
-        let start = Instant::now();
         let (received, interfaces) = (Arc::clone(&self.received), Arc::clone(&self.interfaces));
-        let (counters, drains) = spawn_blocking(move || {
-            let nics = counters.state().map(|_| nics(&received, &interfaces)).unwrap_or_default();
+        let store = self.store.clone();
+        let is_asked = counters.state().is_some() || self.metrics.is_some();
+        let (mut counters, drains, took, seen, bytes) = spawn_blocking(move || {
+            // Where the kernel does not tell, nothing is known of them.
+            let seen = if is_asked { received().ok() } else { None };
+            let nics = seen.as_deref().map(|all| nics(all, &interfaces)).unwrap_or_default();
+            let start = Instant::now();
             let drains = counters.drain(nics);
-            (counters, drains)
+            let took = start.elapsed();
+            (counters, drains, took, seen, store.map(|path| store::bytes(&path)))
         })
         .await?;
-        if let (Some(metrics), Some(state)) = (&self.metrics, counters.state()) {
-            metrics::lock(metrics).kept(&state);
+        let spill = counters.spill();
+        self.fullest = if spill.used_bytes < self.fullest.used_bytes { self.fullest } else { spill };
+        if let Some(metrics) = &self.metrics {
+            let mut metrics = metrics::lock(metrics);
+            if let Some(all) = &seen {
+                metrics.interfaces(all, counters.program().id());
+            }
+            if let (Some(state), Some(bytes)) = (counters.state(), bytes) {
+                metrics.kept(&state, bytes);
+            }
         }
         if let (Some(store), Some(state)) = (&mut self.header.store, counters.state()) {
             store.trouble = state.trouble;
@@ -257,11 +282,14 @@ impl Agent {
         match drains {
             Ok(drains) => {
                 if let Some(metrics) = &self.metrics {
-                    metrics::lock(metrics).drained(start.elapsed().as_secs_f64());
+                    metrics::lock(metrics).drained(took.as_secs_f64());
                 }
                 self.absorb(&drains);
             }
             Err(error) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics::lock(metrics).drain_failed();
+                }
                 error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
             }
         }
@@ -351,6 +379,9 @@ impl Agent {
 
     /// Closes the interval and puts it out. Without new counts, a screen still says why.
     fn close(&mut self) -> Result<()> {
+        if let Some(metrics) = &self.metrics {
+            metrics::lock(metrics).spill(mem::take(&mut self.fullest));
+        }
         let Some(interval) = self.live.close() else {
             let Some(shown) = self.shown.take() else { return Ok(()) };
             self.write(&shown).context("cannot write to standard output")?;

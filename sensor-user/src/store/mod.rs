@@ -55,7 +55,7 @@ pub use error::{StoreError, Trouble};
 pub use fold::{Damaged, Folded, Portion};
 pub use generation::{GenerationRow, NewGeneration, Origin};
 pub use maintain::{GRACE, Maintained, Retention};
-pub use progress::{GenerationProgress, Progress};
+pub use progress::{GenerationProgress, Progress, bytes};
 pub use reader::Reader;
 pub use schema::Meta;
 pub use tables::Limits;
