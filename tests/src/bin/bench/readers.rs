@@ -149,7 +149,15 @@ pub fn run(options: &Options) -> Result<Section> {
              its own; {STREAMING} read the stream of live counts. {rounds} interleaved rounds of {seconds} s, medians.",
             ASKING + STREAMING
         ),
-        head: vec!["clients", "packets a second", "of no client", "received", "answers a second", "told to wait", "events"],
+        head: vec![
+            "clients",
+            "packets a second",
+            "of no client",
+            "received",
+            "answers a second",
+            "told to wait",
+            "events",
+        ],
         ..Section::default()
     };
     for (clients, all) in [0, ASKING + STREAMING].into_iter().zip(&results) {
