@@ -194,6 +194,8 @@ export function chart(options) {
     let free = -Infinity;
     let row = 0;
     for (const { from, to, number } of marks) {
+      const { min, max } = u.scales.x;
+      if (from > max || (to ?? from) < min) continue;
       const left = u.valToPos(from, "x", true);
       if (to !== null) {
         ctx.fillStyle = colour("--mark-soft");

@@ -89,7 +89,7 @@ function frame(page) {
   setText(/** @type {Element} */ (document.getElementById("skip")), t("skip"));
   const brand = h(
     "a",
-    { class: "brand", href: link("/"), "aria-label": t("brand") },
+    { class: "brand", href: link("/") },
     mark(),
     h("span", { class: "word" }, "Teiten"),
     h("span", { class: "kanji", lang: "ja" }, "定点観測"),

@@ -19,7 +19,7 @@ export function table({ caption, columns, class: name, hideCaption = false }) {
   const body = h("tbody");
   const element = h(
     "div",
-    { class: "scroll", role: "region", tabindex: 0, "aria-labelledby": id },
+    { class: "scroll", role: "group", tabindex: 0, "aria-labelledby": id },
     h(
       "table",
       { class: name },

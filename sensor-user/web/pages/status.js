@@ -128,7 +128,7 @@ function databasesPanel(about) {
         { class: old ? "old" : null },
         h("th", { scope: "row" }, roles.includes(one.role) ? t(`status.role.${one.role}`) : one.role),
         h("td", {}, one.type),
-        h("td", {}, built ? f().day(built) : UNKNOWN),
+        h("td", { class: "date" }, built ? f().day(built) : UNKNOWN),
         h("td", { class: "n" }, one.age_days === null ? UNKNOWN : t("status.days", { count: one.age_days })),
       );
     }),
@@ -214,8 +214,18 @@ function qualityPanel(signal) {
   const load = async () => {
     try {
       const answer = await get("quality", { period: `-${WEEKS * 7}d..now`, step: "day" }, signal);
-      const days = (answer.rows ?? answer).filter((/** @type {any} */ row) => row.seconds <= 25 * 3600);
-      replace(box, ...(days.length > 0 ? [strip(days), key(), daysTable(days)] : [empty(t("status.quality.none"))]));
+      const now = Date.now() / 1000;
+      const days = (answer.rows ?? answer)
+        .filter((/** @type {any} */ row) => row.seconds <= 25 * 3600)
+        .map((/** @type {any} */ row) => ({ ...row, coverage: covered(row, now) }));
+      if (days.length === 0) return replace(box, empty(t("status.quality.none")));
+      replace(
+        box,
+        h("p", { class: "told" }, sum(days)),
+        strip(days),
+        key(),
+        h("details", { class: "figures" }, h("summary", {}, t("status.quality.figures")), daysTable(days)),
+      );
     } catch (error) {
       if (!isAbort(error)) replace(box, errorNotice(error, load));
     }
@@ -225,18 +235,49 @@ function qualityPanel(signal) {
 }
 
 /**
+ * The part of a day that was observed; of today, of what has passed of it.
+ *
+ * @param {any} row
+ * @param {number} now seconds since 1970
+ */
+function covered(row, now) {
+  const passed = Math.min(row.seconds, Math.max(1, now - Date.parse(row.time) / 1000));
+  return Math.min(1, row.observed_seconds / passed);
+}
+
+/**
+ * The strip in a sentence.
+ *
+ * @param {any[]} days
+ */
+function sum(days) {
+  const of = (/** @type {string} */ name) => days.filter((row) => grade(row) === name).length;
+  const bad = days.filter((row) => losses(row) > 0).length;
+  return t("status.quality.sum", {
+    count: days.length,
+    full: of("full"),
+    most: of("most"),
+    part: of("part"),
+    losses: bad,
+  });
+}
+
+/**
  * How well a day was observed: whole, for the most part, in part; with losses or without.
  *
  * @param {any} row
  */
 function grade(row) {
   if (!row) return "none";
-  if (row.coverage >= 0.999) return "full";
+  if (row.coverage >= 0.99) return "full";
   return row.coverage >= 0.8 ? "most" : "part";
 }
 
 /** @param {any} row */
 const losses = (row) => (row.lost ?? 0) + (row.uncounted ?? 0) + (row.mismatches ?? 0) + (row.nic_dropped ?? 0);
+
+/** Room for the labels of the strip. */
+const [LEFT, TOP] = [32, 16];
 
 /**
  * A square for each day, a column for each week; the table below has the same.
@@ -252,7 +293,7 @@ function strip(days) {
   const squares = Array.from({ length: count }, (_, at) => {
     const date = new Date(end - (count - 1 - at) * 86_400_000).toISOString().slice(0, 10);
     const row = found.get(date);
-    const [x, y] = [Math.floor(at / 7) * 26, (at % 7) * 20];
+    const [x, y] = [LEFT + Math.floor(at / 7) * 26, TOP + (at % 7) * 20];
     const text = row
       ? t("status.quality.day", { day: date, share: f().share(row.coverage), lost: f().count(losses(row)) })
       : t("status.quality.day.none", { day: date });
@@ -264,9 +305,23 @@ function strip(days) {
       row && losses(row) > 0 ? svg("circle", { cx: x + 12, cy: y + 9, r: 3.5, class: "loss" }) : null,
     );
   });
+  const dayOf = (/** @type {number} */ at) => new Date(end - (count - 1 - at) * 86_400_000);
+  const weeks = Array.from({ length: Math.ceil(WEEKS / 2) }, (_, at) =>
+    svg("text", { x: LEFT + at * 52, y: TOP - 5 }, f().dayOfYear(dayOf(at * 14))),
+  );
+  const weekdays = [0, 2, 4, 6].map((at) =>
+    svg("text", { x: LEFT - 6, y: TOP + at * 20 + 12, "text-anchor": "end" }, f().weekdayName(dayOf(at))),
+  );
   return svg(
     "svg",
-    { class: "strip", viewBox: `0 0 ${WEEKS * 26} 140`, role: "img", "aria-label": t("status.quality.label", { count: WEEKS }) },
+    {
+      class: "strip",
+      viewBox: `0 0 ${LEFT + WEEKS * 26} ${TOP + 140}`,
+      role: "img",
+      "aria-label": t("status.quality.label", { count: WEEKS }),
+    },
+    weeks,
+    weekdays,
     squares,
   );
 }
