@@ -155,7 +155,7 @@ export function loading(text = t("loading")) {
 /**
  * What stands where there is nothing.
  *
- * @param {string} text
+ * @param {any} text
  */
 export const empty = (text) => h("p", { class: "empty" }, text);
 

@@ -65,6 +65,9 @@ export function show({ url }) {
       head: (row) => regionCell(row.region),
       ranked: (row) => row.region.length === 2,
       sources: true,
+      none: status().databases?.some((/** @type {any} */ one) => one.role === "country")
+        ? undefined
+        : [t("status.missing.country"), " ", h("a", { href: link("/status") }, t("nav.status"))],
       more: link("/history", { rows: "region", period: "-24h..now" }),
       url,
     }),
@@ -409,10 +412,10 @@ function mapPanel(url) {
  * @param {{
  *   name: string, heading: string, subject: string,
  *   rows: (live: any) => any[], key: (row: any) => string, head: (row: any) => any,
- *   ranked?: (row: any) => boolean, sources?: boolean, more: string, url: URL,
- * }} options
+ *   ranked?: (row: any) => boolean, sources?: boolean, none?: any, more: string, url: URL,
+ * }} options `none`: what stands where there are no rows
  */
-function ranking({ name, heading, subject, rows, key, head, ranked = () => true, sources = false, more, url }) {
+function ranking({ name, heading, subject, rows, key, head, ranked = () => true, sources = false, none, more, url }) {
   const parameter = `${name}-by`;
   let by = url.searchParams.get(parameter) ?? "hour";
   if (!SPANS.includes(by)) by = "hour";
@@ -426,16 +429,14 @@ function ranking({ name, heading, subject, rows, key, head, ranked = () => true,
     { label: hidden(t("column.move")), class: "move", title: t("column.move.title") },
     { label: subject },
     { label: hidden(t("column.spark")), class: "sparks", title: t("column.spark") },
-    { label: t("column.interval"), class: "n wide" },
-    { label: t("column.hour"), class: "n" },
-    { label: t("column.total"), class: "n wide" },
+    ...SPANS.map((span) => ({ label: t(`column.${span}`), class: `n ${span}` })),
     { label: t("column.share"), class: "n bar", title: t("column.share.hour") },
-    ...(sources ? [{ label: t("column.sources.short"), class: "n wide", title: t("column.sources.hour") }] : []),
+    ...(sources ? [{ label: t("column.sources.short"), class: "n sources", title: t("column.sources.hour") }] : []),
   ];
   const { element: box, body } = table({ caption: heading, columns, class: `ranking by-${by}`, hideCaption: true });
   const rest = h("p", { class: "note" });
   const toggle = h("button", { type: "button", class: "quiet" });
-  const nothing = empty(t("live.nothing"));
+  const nothing = empty(none ?? t("live.nothing"));
   element.append(
     box,
     nothing,
@@ -446,9 +447,9 @@ function ranking({ name, heading, subject, rows, key, head, ranked = () => true,
     const rank = h("td", { class: "n rank" });
     const move = h("td", { class: "move" });
     const line = spark();
-    const counts = SPANS.map((span) => h("td", { class: ["n", span, span === "hour" ? null : "wide"] }));
+    const counts = SPANS.map((span) => h("td", { class: `n ${span}` }));
     const share = h("td", { class: "n bar" });
-    const different = sources ? h("td", { class: "n wide" }) : null;
+    const different = sources ? h("td", { class: "n sources" }) : null;
     const element = h(
       "tr",
       {},
