@@ -52,7 +52,9 @@ export function formats(lang, timeZone) {
   const ago = new Intl.RelativeTimeFormat(lang, { numeric: "always", style: "long" });
   const list = new Intl.ListFormat(lang, { type: "conjunction" });
   const unit = (/** @type {string} */ name, /** @type {number} */ value) => {
-    const text = number({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0 }).format(value);
+    const text = number({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0 }).format(
+      value,
+    );
     return lang === "ja" ? text.replace(" ", "") : text;
   };
 
@@ -98,7 +100,8 @@ export function formats(lang, timeZone) {
     change(/** @type {number | null} */ part) {
       if (!known(part)) return UNKNOWN;
       const value = /** @type {number} */ (part);
-      const text = Math.abs(value) >= 10 ? whole.format(Math.abs(value) * 100) + "%" : tenths.format(Math.abs(value));
+      const text =
+        Math.abs(value) >= 10 ? whole.format(Math.abs(value) * 100) + "%" : tenths.format(Math.abs(value));
       return value > 0 ? `+${text}` : value < 0 ? `−${text}` : text;
     },
 

@@ -15,7 +15,11 @@ import { h, unique } from "./dom.js";
 export function table({ caption, columns, class: name, hideCaption = false }) {
   const id = unique("caption");
   const captionText = h("span", {}, caption);
-  const head = h("tr", {}, columns.map((column) => heading(column)));
+  const head = h(
+    "tr",
+    {},
+    columns.map((column) => heading(column)),
+  );
   const body = h("tbody");
   const element = h(
     "div",

@@ -19,7 +19,12 @@ const WEEKS = 8;
 export function show() {
   const asked = new AbortController();
   const body = h("div", { class: "status" }, loading());
-  const element = h("div", {}, h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, t("nav.status"))), body);
+  const element = h(
+    "div",
+    {},
+    h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, t("nav.status"))),
+    body,
+  );
 
   const load = async () => {
     try {
@@ -52,7 +57,11 @@ function rethrowAbort(/** @type {unknown} */ error) {
  * @param {[string, any][]} pairs
  */
 function list(pairs) {
-  return h("dl", { class: "pairs" }, pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "pairs" },
+    pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /** @param {string | null | undefined} text */
@@ -74,13 +83,27 @@ function agentPanel(about) {
           [t("status.version"), about.version],
           [
             t("status.started"),
-            since ? t("status.started.ago", { time: moment(agent.started), length: f().duration((Date.now() - since.getTime()) / 1000) }) : UNKNOWN,
+            since
+              ? t("status.started.ago", {
+                  time: moment(agent.started),
+                  length: f().duration((Date.now() - since.getTime()) / 1000),
+                })
+              : UNKNOWN,
           ],
           [t("status.interval"), f().duration(agent.interval_seconds)],
-          [t("status.prefixes"), t("status.prefixes.value", { v4: String(agent.v4_prefix), v6: String(agent.v6_prefix) })],
+          [
+            t("status.prefixes"),
+            t("status.prefixes.value", { v4: String(agent.v4_prefix), v6: String(agent.v6_prefix) }),
+          ],
           [t("status.action"), agent.action === "drop" ? t("status.action.drop") : t("status.action.pass")],
         ])
-      : [empty(t("live.absent.why")), list([[t("status.host"), about.host], [t("status.version"), about.version]])],
+      : [
+          empty(t("live.absent.why")),
+          list([
+            [t("status.host"), about.host],
+            [t("status.version"), about.version],
+          ]),
+        ],
   ).element;
 }
 
@@ -94,7 +117,9 @@ function storePanel(about, live) {
   return panel(
     "store-of",
     t("status.store"),
-    trouble ? alert(t("trouble.store", { what: t(`store.${trouble}`), since: moment(live.store.since) })) : null,
+    trouble
+      ? alert(t("trouble.store", { what: t(`store.${trouble}`), since: moment(live.store.since) }))
+      : null,
     live?.store?.fold_failing ? alert(t("trouble.fold")) : null,
     store
       ? list([
@@ -117,7 +142,12 @@ function databasesPanel(about) {
   const { element: box, body } = table({
     caption: t("status.databases"),
     hideCaption: true,
-    columns: [{ label: t("status.role") }, { label: t("status.type") }, { label: t("status.built") }, { label: t("status.age"), class: "n" }],
+    columns: [
+      { label: t("status.role") },
+      { label: t("status.type") },
+      { label: t("status.built") },
+      { label: t("status.age"), class: "n" },
+    ],
   });
   body.append(
     ...databases.map((/** @type {any} */ one) => {
@@ -139,7 +169,9 @@ function databasesPanel(about) {
     t("status.databases"),
     databases.length > 0 ? box : null,
     old.length > 0 ? alert(t("status.old", { count: OLD })) : null,
-    missing.map((role) => alert(t(`status.missing.${role}`), h("p", {}, t("status.missing.where", { option: `--${role} FILE` })))),
+    missing.map((role) =>
+      alert(t(`status.missing.${role}`), h("p", {}, t("status.missing.where", { option: `--${role} FILE` }))),
+    ),
   ).element;
 }
 
@@ -160,14 +192,27 @@ function sensorsPanel(about) {
     ],
   });
   const texts = (/** @type {string[]} */ items) =>
-    items?.length > 0 ? items.map((text) => h("span", { class: "chip" }, text)) : h("span", { class: "name" }, UNKNOWN);
+    items?.length > 0
+      ? items.map((text) => h("span", { class: "chip" }, text))
+      : h("span", { class: "name" }, UNKNOWN);
   body.append(
     ...sensors.map((/** @type {any} */ sensor) =>
       h(
         "tr",
         {},
-        h("th", { scope: "row" }, h("a", { href: link("/history", { sensor: sensor.name }) }, sensor.name)),
-        h("td", {}, ["dark", "lit", "honeypot"].includes(sensor.role) ? t(`role.${sensor.role}`) : sensor.role),
+        h(
+          "th",
+          { scope: "row" },
+          h("a", { href: link("/history", { sensor: sensor.name }) }, sensor.name),
+          sensor.until
+            ? h("span", { class: "name" }, " ", t("status.until", { time: moment(sensor.until) }))
+            : null,
+        ),
+        h(
+          "td",
+          {},
+          ["dark", "lit", "honeypot"].includes(sensor.role) ? t(`role.${sensor.role}`) : sensor.role,
+        ),
         h("td", {}, sensor.group ?? UNKNOWN),
         h("td", {}, sensor.alias ?? UNKNOWN),
         h("td", {}, texts(sensor.prefixes)),
@@ -176,7 +221,8 @@ function sensorsPanel(about) {
       ),
     ),
   );
-  return panel("sensors", t("status.sensors"), sensors.length > 0 ? box : empty(t("status.sensors.none"))).element;
+  return panel("sensors", t("status.sensors"), sensors.length > 0 ? box : empty(t("status.sensors.none")))
+    .element;
 }
 
 /** @param {any} live */
@@ -213,7 +259,7 @@ function qualityPanel(signal) {
   const { element } = panel("quality", t("status.quality"), box);
   const load = async () => {
     try {
-      const answer = await get("quality", { period: `-${WEEKS * 7}d..now`, step: "day" }, signal);
+      const answer = await get("quality", { from: `-${WEEKS * 7}d`, step: "day" }, signal);
       const now = Date.now() / 1000;
       const days = (answer.rows ?? answer)
         .filter((/** @type {any} */ row) => row.seconds <= 25 * 3600)
@@ -274,7 +320,8 @@ function grade(row) {
 }
 
 /** @param {any} row */
-const losses = (row) => (row.lost ?? 0) + (row.uncounted ?? 0) + (row.mismatches ?? 0) + (row.nic_dropped ?? 0);
+const losses = (row) =>
+  (row.lost ?? 0) + (row.uncounted ?? 0) + (row.mismatches ?? 0) + (row.nic_dropped ?? 0);
 
 /** Room for the labels of the strip. */
 const [LEFT, TOP] = [32, 16];
@@ -345,7 +392,17 @@ function key() {
 
 /** @param {any[]} days */
 function daysTable(days) {
-  const NUMBERS = ["packets", "lost", "malformed", "non_ip", "unwatched", "uncounted", "mismatches", "nic_dropped", "restarts"];
+  const NUMBERS = [
+    "packets",
+    "lost",
+    "malformed",
+    "non_ip",
+    "unwatched",
+    "uncounted",
+    "mismatches",
+    "nic_dropped",
+    "restarts",
+  ];
   const { element: box, body } = table({
     caption: t("status.quality.caption", { count: WEEKS }),
     columns: [
@@ -360,11 +417,19 @@ function daysTable(days) {
       return h(
         "tr",
         {},
-        h("th", { scope: "row" }, h("a", { href: link("/history", { period: f().isoDay(at) }) }, f().weekday(at))),
+        h(
+          "th",
+          { scope: "row" },
+          h("a", { href: link("/history", { period: f().isoDay(at) }) }, f().weekday(at)),
+        ),
         h("td", { class: ["n", grade(row) === "part" ? "rise" : null] }, f().share(row.coverage)),
         NUMBERS.map((name) => {
           const bad = ["lost", "uncounted", "mismatches", "nic_dropped"].includes(name) && row[name] > 0;
-          return h("td", { class: ["n", bad ? "rise" : row[name] === 0 ? "faint" : null] }, f().count(row[name]));
+          return h(
+            "td",
+            { class: ["n", bad ? "rise" : row[name] === 0 ? "faint" : null] },
+            f().count(row[name]),
+          );
         }),
       );
     }),
