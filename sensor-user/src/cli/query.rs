@@ -89,6 +89,11 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.store
+    }
+
     /// Opens the store for reading.
     pub fn open(&self) -> Result<Reader> {
         Ok(Reader::open(&self.store)?)

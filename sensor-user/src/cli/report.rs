@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use log::{info, warn};
 
 use crate::{
-    model::{Period, Region},
+    model::Period,
     report::{
         compose, csv,
         frozen::Frozen,
         html, json,
         lang::Lang,
-        make::{Files, FrozenIn, MOST_ROWS, Made, Wanted},
+        make::{FrozenIn, MOST_ROWS, Made, Wanted},
         markdown,
         model::{Profile, RankBy, Report},
         names::Names,
@@ -30,6 +30,7 @@ use crate::{
 };
 
 use super::{
+    options::KeeperArgs,
     query::{StoreArgs, write_whole},
     watch::start_log,
 };
@@ -52,9 +53,6 @@ pub struct ReportArgs {
     /// Rows of a ranking, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
-    /// Region whose rank is told with every finding, such as JP
-    #[arg(long, env = "TEITEN_HOME", value_name = "REGION", value_parser = home)]
-    home: Option<Region>,
     /// Only what this sensor counted; may be given several times
     #[arg(long = "sensor", value_name = "NAME")]
     sensors: Vec<String>,
@@ -64,27 +62,14 @@ pub struct ReportArgs {
     /// Which rows are the first
     #[arg(long, value_enum, default_value_t = RankBy::Packets)]
     rank_by: RankBy,
-    /// TOML file of advisories, told where their ports rank, surge or appear; see `teiten advisories`
-    #[arg(long, env = "TEITEN_ADVISORIES", value_name = "FILE")]
-    advisories: Option<PathBuf>,
+    #[command(flatten)]
+    keeper: KeeperArgs,
     /// Markdown file of your own text: a heading `# ID` for each finding, `# report` for the whole
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
-    /// TOML file of scanners that declare themselves: organisation, url, prefixes
-    #[arg(long, env = "TEITEN_SCANNERS", value_name = "FILE")]
-    scanners: Option<PathBuf>,
-    /// TOML file of names that replace those of regions and services
-    #[arg(long, env = "TEITEN_NAMES", value_name = "FILE")]
-    names: Option<PathBuf>,
-    /// TOML file of constants that replace those of the tests
-    #[arg(long, env = "TEITEN_PARAMETERS", value_name = "FILE")]
-    parameters: Option<PathBuf>,
     /// Keep figures, parameters and notes as they are now, for this report and as the next one's previous ranks
     #[arg(long)]
     freeze: bool,
-    /// Directory of frozen reports [default: the store's name and .reports]
-    #[arg(long, env = "TEITEN_FROZEN", value_name = "DIR")]
-    frozen: Option<PathBuf>,
     /// Make it from the store although it is frozen
     #[arg(long, conflicts_with = "freeze")]
     anew: bool,
@@ -112,10 +97,6 @@ enum Format {
     Csv,
 }
 
-fn home(text: &str) -> Result<Region, String> {
-    Region::from_code(text).ok_or_else(|| "write the two letters of ISO 3166, such as JP".to_owned())
-}
-
 /// Makes a report and writes it.
 ///
 /// # Errors
@@ -138,16 +119,12 @@ fn report(args: &ReportArgs) -> Result<()> {
     if args.format != Format::Csv && (args.table.is_some() || args.bom) {
         bail!("--table and --bom are for --format csv");
     }
-    let names = Names::new(args.names.as_deref())?;
+    let names = Names::new(args.keeper.names.as_deref())?;
     let reader = args.store.open()?;
     let now = Timestamp::now().as_second();
     let period = Period::parse(&args.period, reader.zone(), now)?;
     let wanted = wanted(args, period, now);
-    let files = Files {
-        advisories: args.advisories.clone(),
-        scanners: args.scanners.clone(),
-        parameters: args.parameters.clone(),
-    };
+    let files = args.keeper.files();
     let Made { mut report, frozen } = wanted.make(&reader, &files.read()?)?;
     if let Some(FrozenIn { path, rows }) = frozen {
         info!("{} is frozen: its figures are those of {}", report.period.text, path.display());
@@ -180,10 +157,10 @@ fn wanted(args: &ReportArgs, period: Period, now: i64) -> Wanted<'_> {
     Wanted {
         period,
         top: args.top,
-        home: args.home,
+        home: args.keeper.home,
         sensors: &args.sensors,
         rank_by: args.rank_by,
-        frozen: args.frozen.as_deref(),
+        frozen: args.keeper.frozen.as_deref(),
         anew: args.anew || args.freeze,
         now,
     }

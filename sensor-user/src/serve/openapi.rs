@@ -2,7 +2,7 @@
 //!
 //! Every operation is an entry of [`OPERATIONS`]. A copy of the document stands in `docs/openapi.json`.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::{
     Router,
@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
+    auth::Credentials,
     history::{
         parameters::{
             FindingsParameters, NamesParameters, PeriodParameters, QualityParameters, QueryParameters,
@@ -22,7 +23,10 @@ use super::{
         query::{PeriodAnswer, QualityAnswer, QueryAnswer},
         reports::FindingsAnswer,
     },
+    live::Snapshot,
+    networks::NetworksParameters,
     problem::Problem,
+    status::Status,
 };
 use crate::report::{compose::NameLists, json::Document};
 
@@ -33,6 +37,8 @@ const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
 /// What every answer of the API may be instead: the token is missing, the host is another one.
 const REFUSED: [u16; 2] = [401, 421];
+/// What every path may answer.
+const ANYWHERE: u16 = 405;
 
 /// Something that can be asked for.
 pub struct Operation {
@@ -68,6 +74,48 @@ pub type Of = fn(&mut SchemaGenerator) -> Schema;
 
 /// All that can be asked for.
 pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        path: "/api/v1/status",
+        method: "get",
+        id: "status",
+        summary: "What is served",
+        description: "The agent, its sensors, its databases, its store.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[Answer { status: 200, description: "The status.", content: &[(JSON, schema::<Status>)] }],
+        problems: &[],
+        is_public: false,
+    },
+    Operation {
+        path: "/api/v1/live",
+        method: "get",
+        id: "live",
+        summary: "What is counted now",
+        description: "Counts of the last interval, of the last hour, and since the agent started, as of the end of the \
+                      interval. 404 where no agent runs.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[Answer { status: 200, description: "The counts.", content: &[(JSON, schema::<Snapshot>)] }],
+        problems: &[404, 503],
+        is_public: false,
+    },
+    Operation {
+        path: "/api/v1/live/stream",
+        method: "get",
+        id: "stream",
+        summary: "What is counted, as it comes",
+        description: "Server-sent events of type `live`, one at once and one at the end of every interval. The data of \
+                      each is what `/api/v1/live` gives.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            description: "The events.",
+            content: &[("text/event-stream", schema::<String>)],
+        }],
+        problems: &[404, 503],
+        is_public: false,
+    },
     Operation {
         path: "/api/v1/query",
         method: "get",
@@ -172,6 +220,89 @@ pub const OPERATIONS: &[Operation] = &[
         ],
         problems: &[400],
         is_public: false,
+    },
+    Operation {
+        path: "/api/v1/networks",
+        method: "get",
+        id: "networks",
+        summary: "Names of autonomous systems",
+        description: "By the databases in use.",
+        parameters: parameters::<NetworksParameters>,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            description: "Names by number; what no database knows is not among them.",
+            content: &[(JSON, schema::<BTreeMap<u32, String>>)],
+        }],
+        problems: &[400],
+        is_public: false,
+    },
+    Operation {
+        path: "/api/v1/session",
+        method: "post",
+        id: "begin_session",
+        summary: "Begins a session",
+        description: "Gives a cookie for the token, which pages then need not know.",
+        parameters: no_parameters,
+        body: Some(schema::<Credentials>),
+        answers: &[Answer {
+            status: 204,
+            description: "The cookie, where the server has a token.",
+            content: &[],
+        }],
+        problems: &[400, 401, 413, 415],
+        is_public: true,
+    },
+    Operation {
+        path: "/api/v1/session",
+        method: "delete",
+        id: "end_session",
+        summary: "Ends a session",
+        description: "Takes the cookie back.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[Answer { status: 204, description: "It is gone.", content: &[] }],
+        problems: &[],
+        is_public: true,
+    },
+    Operation {
+        path: "/metrics",
+        method: "get",
+        id: "metrics",
+        summary: "Metrics for Prometheus",
+        description: "As OpenMetrics where that is accepted. Only where an agent runs; elsewhere there is a page with \
+                      status 404.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[
+            Answer {
+                status: 200,
+                description: "The metrics.",
+                content: &[
+                    ("text/plain", schema::<String>),
+                    ("application/openmetrics-text", schema::<String>),
+                ],
+            },
+            Answer { status: 404, description: "No agent runs.", content: &[("text/html", schema::<String>)] },
+        ],
+        problems: &[],
+        is_public: false,
+    },
+    Operation {
+        path: "/health",
+        method: "get",
+        id: "health",
+        summary: "Whether the server answers",
+        description: "Says nothing of what is counted.",
+        parameters: no_parameters,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            description: "`ok`.",
+            content: &[("text/plain", schema::<String>)],
+        }],
+        problems: &[],
+        is_public: true,
     },
     Operation {
         path: PATH,
@@ -303,7 +434,7 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "Where the server has a token." },
                 "session": {
-                    "type": "apiKey", "in": "cookie", "name": "teiten",
+                    "type": "apiKey", "in": "cookie", "name": "teiten_session",
                     "description": "What `POST /api/v1/session` gives for the token.",
                 },
             },
@@ -313,11 +444,13 @@ pub fn document() -> Value {
 }
 
 /// What may be wrong with a request.
-const PROBLEMS: [(u16, &str); 6] = [
+const PROBLEMS: [(u16, &str); 8] = [
     (400, "A parameter cannot be used; `parameter` names it."),
     (401, "The token is missing or wrong."),
     (404, "There is no store, or no agent whose counts could be told."),
-    (405, "The method is another one."),
+    (405, "The path has no such method; `Allow` says which it has."),
+    (413, "The body is too large."),
+    (415, "The body is no JSON."),
     (421, "The host is another one than this server's."),
     (503, "Not now: too many ask, the answer takes too long, or the store cannot be read."),
 ];
@@ -332,8 +465,10 @@ fn written(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         responses.insert(status.to_string(), answer);
     }
     let refused = REFUSED.iter().filter(|_| !operation.is_public);
-    let mut problems: Vec<u16> = operation.problems.iter().chain(refused).copied().collect();
+    let mut problems: Vec<u16> =
+        operation.problems.iter().chain(refused).chain([&ANYWHERE]).copied().collect();
     problems.sort_unstable();
+    problems.dedup();
     for status in problems {
         let answer = json!({ "$ref": format!("#/components/responses/{status}") });
         responses.insert(status.to_string(), answer);

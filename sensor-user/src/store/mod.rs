@@ -54,6 +54,7 @@ pub use commit::{Epoch, Nic, Notes, Pending, State};
 pub use error::{StoreError, Trouble};
 pub use fold::{Damaged, Folded, Portion};
 pub use generation::{GenerationRow, NewGeneration, Origin};
+pub use key::random;
 pub use maintain::{GRACE, Maintained, Retention};
 pub use progress::{GenerationProgress, Progress, UsedDatabase, Version};
 pub use reader::Reader;

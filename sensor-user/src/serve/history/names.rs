@@ -43,9 +43,8 @@ impl NamePages {
             // Texts always have a JSON form.
             let body = serde_json::to_string(&NameLists::new(lang, &names)).unwrap_or_default();
             let digest: [u8; 32] = Sha256::digest(&body).into();
-            let half = digest.first_chunk().map(hex).unwrap_or_default();
             // Digits and quotation marks may stand in a header.
-            let tag = HeaderValue::from_str(&format!("\"{half}\""));
+            let tag = HeaderValue::from_str(&format!("\"{}\"", hex(&digest[..16])));
             (lang, NamePage { body, tag: tag.unwrap_or(HeaderValue::from_static("\"\"")) })
         };
         Ok(Self(Lang::ALL.map(page).into()))
