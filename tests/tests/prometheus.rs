@@ -12,7 +12,7 @@ use sensor_common::{
     kind::{Kind, Tool},
     layout::Outcomes,
 };
-use sensor_user::{
+use teiten::{
     export::metrics::{Metrics, Scope},
     geo::{Geo, Paths},
     kernel::interfaces::Interface,

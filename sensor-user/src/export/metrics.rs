@@ -296,7 +296,7 @@ impl Metrics {
         r.add(
             "teiten_interface_dropped",
             "frames",
-            "Frames dropped, by the interface's own counters; those that its card missed were never counted",
+            "Frames that the interface's card missed for want of buffers, by its own counter: they were never counted",
             self.interfaces.dropped.clone(),
         );
         r.add(

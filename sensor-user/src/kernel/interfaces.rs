@@ -234,7 +234,8 @@ pub fn covered(interfaces: &[Interface], prefix: &IpNet) -> Vec<IpAddr> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     pub frames: u64,
-    /// Dropped before XDP: by the card, for want of buffers, or by the driver.
+    /// Missed by the card, for want of buffers: XDP never saw them. (`rx_missed_errors`; the kernel's `rx_dropped`
+    /// would hold frames as well that were dropped behind XDP, such as those of protocols that nobody handles.)
     pub dropped: u64,
 }
 
@@ -276,7 +277,7 @@ fn interface(link: &LinkMessage) -> Interface {
             LinkAttribute::Stats64(stats) => {
                 interface.received = Received {
                     frames: stats.rx_packets,
-                    dropped: stats.rx_dropped.saturating_add(stats.rx_missed_errors),
+                    dropped: stats.rx_missed_errors,
                 };
             }
             LinkAttribute::Xdp(attributes) => {
@@ -335,7 +336,7 @@ mod tests {
         link.attributes = vec![LinkAttribute::IfName("eth0".to_owned()), LinkAttribute::Stats64(stats)];
         let down = interface(&link);
         assert_eq!((down.name.as_str(), down.up, down.carrier), ("eth0", true, false));
-        assert_eq!(down.received, Received { frames: 4711, dropped: 9 });
+        assert_eq!(down.received, Received { frames: 4711, dropped: 7 });
         link.header.flags |= LinkFlags::LowerUp;
         assert!(interface(&link).carrier);
     }
