@@ -12,14 +12,14 @@ use sensor_common::{
     kind::{Kind, Tool},
     layout::Outcomes,
 };
-use sensor_user::{
+use serde_json::{Value, json};
+use teiten::{
     export::metrics::{Metrics, Scope},
     geo::{Geo, Paths},
     kernel::interfaces::Interface,
     live::{Interval, Service, Totals},
     model::{Class, Protocol, Region, Sensors},
 };
-use serde_json::{Value, json};
 use teiten_tests::{
     agent::{finish, teiten},
     frames::*,
