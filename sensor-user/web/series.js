@@ -102,7 +102,7 @@ export function lines(all, lines, period, { now = Infinity, asSeen = false } = {
       drawn.x.push((end + bin.from) / 2);
       for (const values of drawn.values) values.push(null);
     }
-    drawn.x.push(bin.from + bin.seconds / 2);
+    drawn.x.push((bin.from + Math.min(bin.from + bin.seconds, until)) / 2);
     const least = asSeen ? OBSERVED : LEAST;
     lines.forEach((figures, line) => {
       const figure = (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
@@ -135,16 +135,18 @@ export function stacked(values) {
 const LEAST_SECONDS = 45;
 
 /**
- * A row's slots with the last one, which is not over yet, as if it were; without it while it is too short.
+ * A row's slots, those at either end that were observed in part as if they had been in full; without them where
+ * that was too short.
  *
  * @param {readonly number[]} values
  * @param {readonly number[]} start begins of the slots, seconds since 1970
- * @param {number} now
+ * @param {Stretch} observed
  */
-export function whole(values, start, now) {
-  const length = start.length > 1 ? start[1] - start[0] : 0;
-  const passed = now - (start.at(-1) ?? now);
-  if (values.length !== start.length || passed >= length) return [...values];
-  const before = values.slice(0, -1);
-  return passed < LEAST_SECONDS ? before : [...before, (values[values.length - 1] * length) / passed];
+export function whole(values, start, { from, to }) {
+  if (values.length !== start.length || start.length < 2) return [...values];
+  const length = start[1] - start[0];
+  const seconds = start.map((begin) => Math.min(begin + length, to) - Math.max(begin, from));
+  return values
+    .map((value, at) => (value * length) / Math.max(LEAST_SECONDS, seconds[at]))
+    .filter((_, at) => seconds[at] >= LEAST_SECONDS);
 }
