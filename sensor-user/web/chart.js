@@ -248,8 +248,7 @@ export function chart(options) {
   function tellFigures() {
     const under = plot?.cursor.idx;
     const at = under ?? drawn.x.findLastIndex((_, x) => drawn.values.some((line) => line[x] !== null));
-    const seconds = drawn.x[at];
-    const told = seconds === undefined ? "" : when(seconds);
+    const told = at < 0 ? "" : when(at);
     setText(time, told);
     entries.forEach(({ value }, line) => {
       const known = drawn.values[line]?.[at];
@@ -257,9 +256,13 @@ export function chart(options) {
     });
   }
 
-  /** @param {number} seconds */
-  function when(seconds) {
-    const at = new Date(seconds * 1000);
+  /**
+   * The time of a figure: the begin of what it is of.
+   *
+   * @param {number} index
+   */
+  function when(index) {
+    const at = new Date((drawn.begins ?? drawn.x)[index] * 1000);
     if (!step) return f().second(at);
     return step === "day" ? f().day(at) : f().moment(at);
   }
@@ -273,11 +276,11 @@ export function chart(options) {
       class: "data",
     });
     body.append(
-      ...drawn.x.map((seconds, at) =>
+      ...drawn.x.map((_, at) =>
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, when(seconds)),
+          h("th", { scope: "row" }, when(at)),
           drawn.values.map((line) =>
             h("td", { class: "n" }, typeof line[at] === "number" ? figure(line[at]) : UNKNOWN),
           ),
