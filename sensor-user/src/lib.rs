@@ -16,6 +16,8 @@
 //! | [`report`] | what a CSIRT publishes: gathered, told in a language, written in a format |
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Parquet, Prometheus |
+//! | [`serve`] | HTTP: the API, the dashboard, live counts as a stream |
+//! | [`top`] | the terminal: live ports and regions of an agent |
 //! | [`cli`] | one file per subcommand |
 pub mod agent;
 pub mod analysis;
@@ -28,6 +30,8 @@ pub mod kernel;
 pub mod live;
 pub mod model;
 pub mod report;
+pub mod serve;
 pub mod sketch;
 pub mod store;
 pub mod synth;
+pub mod top;

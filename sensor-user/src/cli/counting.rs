@@ -1,9 +1,6 @@
 //! From what was asked for to a program that counts, with or without a store.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -15,7 +12,7 @@ use crate::{
     kernel::{
         Drain, KernelError,
         attach::{Mode, attach},
-        interfaces::{Interface, Received},
+        interfaces::Interface,
         pins::Pins,
         program::{self, Entry, Loaded, Settings},
     },
@@ -77,8 +74,8 @@ pub struct Plan<'a> {
     pub elsewhere: Elsewhere,
 }
 
-/// Asks the interfaces for their own counters.
-pub type Ask = Box<dyn Fn() -> Result<BTreeMap<String, Received>, KernelError> + Send + Sync>;
+/// Asks for the interfaces, with their own counters.
+pub type Ask = Box<dyn Fn() -> Result<Vec<Interface>, KernelError> + Send + Sync>;
 
 /// What becomes of a pinned program when its agent ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +91,8 @@ pub struct Counting {
     pub counters: Counters,
     /// Interfaces with their modes.
     pub modes: Vec<(String, Mode)>,
+    /// Whether counted packets are dropped.
+    pub drops: bool,
     /// What was counted while no agent ran, and is kept.
     pub meanwhile: Vec<Drain>,
     pub kept: Option<Kept>,
@@ -170,6 +169,7 @@ impl Plan<'_> {
         Ok(Counting {
             counters: Counters::Kept(generation),
             modes,
+            drops: self.settings.drop,
             meanwhile,
             kept: Some(Kept { store, pins, replaced, retention: self.store.retention() }),
         })
@@ -188,6 +188,7 @@ impl Plan<'_> {
             meanwhile: Vec::new(),
             counters: Counters::Unkept(Box::new(Unkept { program, banks, links })),
             modes,
+            drops: self.settings.drop,
             kept: None,
         })
     }

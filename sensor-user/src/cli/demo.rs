@@ -16,7 +16,7 @@ use crate::{
     export::rows::grouped,
     kernel::{
         features::refuse_unsafe_realtime,
-        interfaces::received,
+        interfaces::interfaces_now,
         namespace::{Namespace, Pair},
         packet_socket::PacketSocket,
         program::Settings,
@@ -87,7 +87,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
          namespace that ends with this process (Ctrl-C)",
         grouped(args.rate.into())
     );
-    let shown = Shown::start(&args.live).await?;
+    let shown = Shown::start(&args.live, args.store.store.as_deref()).await?;
     let plan = synth::Plan::new(Scenario::parse("the demo's scenario", DEMO)?)?;
     let sensors = plan.watches.first().and_then(|watch| watch.sensors.clone());
     let sensors = sensors.context("the demo's scenario has no sensors on its first day")?;
@@ -129,7 +129,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
     );
 
     let inside = Arc::clone(&namespace);
-    let ask = Box::new(move || inside.enter(received)?);
+    let ask = Box::new(move || inside.enter(interfaces_now)?);
     let watch = shown.watch(counting, AtEnd::Detach, ask, sensors, &sensor_args, &args.live)?;
     let mut player = Player::start(traffic, args.rate, move |frames| socket.send(frames));
     let mut sent = 0;

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
     time::Duration,
@@ -16,24 +16,28 @@ use tokio::net::TcpListener;
 use crate::{
     agent::Elsewhere,
     export::{
-        metrics::{self, Metrics},
+        metrics::{self, Metrics, Scope},
         screen::Header,
     },
     geo::Geo,
     kernel::{
         KernelError,
         features::refuse_unsafe_realtime,
-        interfaces::{Interface, covered, default_route, interfaces, received, stacked},
+        interfaces::{Interface, covered, default_route, interfaces, interfaces_now, stacked},
         program::Settings,
     },
     live::Live,
     model::{Dimension, Sensors},
+    serve::{live, status},
+    sketch::SketchKey,
+    store::random,
 };
 
 use super::{
     counting::{Ask, AtEnd, Counting, Kept, ModeArg, Plan},
+    listen::{self, ListenArgs, Listening},
     options::{GeoArgs, MemoryArgs, PinArgs, SensorArgs, StoreArgs, interval},
-    watch::{Messages, Output, Watch, is_terminal, signalled, start_log},
+    watch::{Messages, Output, Publishing, Watch, is_terminal, signalled, start_log_noting},
 };
 
 /// Options of `run`.
@@ -97,13 +101,27 @@ pub struct LiveArgs {
         default_value = "sensor,class,kind,protocol,dst_port,victim_port,icmp_type,region,tool"
     )]
     pub by: Vec<Dimension>,
-    /// Ports and regions in the table, and ports with metrics of their own
+    /// Ports and regions in the table
     #[arg(long, env = "TEITEN_TOP", value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub top: u16,
     /// Serve Prometheus metrics at this address, under /metrics
     #[arg(long, env = "TEITEN_METRICS", value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Ports that have metrics of their own: those with the most scan packets since the start
+    ///
+    /// All others are counted as port `other`. 0: no metrics by port.
+    #[arg(long, env = "TEITEN_METRICS_PORTS", value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub metrics_ports: u16,
+    /// Regions that have metrics of their own: those with the most scan packets since the start
+    ///
+    /// All others are counted as region `other`. 0: no metrics by region.
+    #[arg(long, env = "TEITEN_METRICS_REGIONS", value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u16).range(..=300))]
+    pub metrics_regions: u16,
+    #[command(flatten)]
+    pub listen: ListenArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -127,7 +145,7 @@ pub enum LiveFormat {
 pub async fn run(args: RunArgs) -> Result<ExitCode> {
     refuse_unsafe_realtime()?;
     args.store.check(args.live.interval)?;
-    let shown = Shown::start(&args.live).await?;
+    let shown = Shown::start(&args.live, args.store.store.as_deref()).await?;
     let sensors = args.sensors.sensors()?;
     let all = interfaces().await?;
     let chosen = choose(&args.iface, &all).await?;
@@ -171,7 +189,8 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         );
     }
     let goes_on = counting.kept.is_some();
-    let watch = shown.watch(counting, AtEnd::GoOn, Box::new(received), sensors, &args.sensors, &args.live)?;
+    let watch =
+        shown.watch(counting, AtEnd::GoOn, Box::new(interfaces_now), sensors, &args.sensors, &args.live)?;
     watch
         .run(async {
             signalled.await;
@@ -189,24 +208,32 @@ pub struct Shown {
     geo: Geo,
     output: Output,
     listener: Option<TcpListener>,
+    listening: Option<Listening>,
+    troubles: Messages,
 }
 
 impl Shown {
-    /// Reads the databases, takes the address of the metrics, starts the log.
-    pub async fn start(args: &LiveArgs) -> Result<Self> {
+    /// Reads the databases, takes the addresses of dashboard and metrics, starts the log. `store`: where counts are
+    /// to be kept.
+    pub async fn start(args: &LiveArgs, store: Option<&Path>) -> Result<Self> {
         let top = usize::from(args.top);
         let output = match args.format {
             LiveFormat::Jsonl => Output::Jsonl { by: args.by.clone() },
             LiveFormat::Table if is_terminal() => Output::Screen { top, messages: Messages::default() },
             LiveFormat::Table => Output::Plain { top },
         };
-        start_log(match &output {
+        let screen = match &output {
             Output::Screen { messages, .. } => Some(messages.clone()),
             _ => None,
-        });
+        };
+        let troubles = Messages::default();
+        start_log_noting(screen, Some(troubles.clone()));
         let geo = args.geo.open()?;
         if args.geo.country.is_none() {
-            warn!("no --country database: all regions are `unknown`");
+            warn!(
+                "no --country database: all regions are `unknown`; any country database in MaxMind's format will do, \
+                 such as GeoLite2 Country, DB-IP Country Lite or IPinfo Lite"
+            );
         }
         let listener = match args.metrics {
             Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
@@ -214,7 +241,8 @@ impl Shown {
             })?),
             None => None,
         };
-        Ok(Self { geo, output, listener })
+        let listening = args.listen.listen(store).await?;
+        Ok(Self { geo, output, listener, listening, troubles })
     }
 
     /// The databases.
@@ -245,36 +273,73 @@ impl Shown {
                 .map(|sensor| format!("{} ({})", sensor.name, sensor.role.as_str()))
                 .collect(),
             store: counting.kept.as_ref().map(Kept::line).transpose()?,
+            dashboard: self.listening.as_ref().map(|listening| format!("http://{}/", listening.address)),
         };
-        let metrics = self.listener.map(|listener| {
-            let started = Timestamp::now().as_second();
-            let mut metrics = Metrics::new(usize::from(args.top), &interfaces, started);
+        if let (Output::Jsonl { .. }, Some(dashboard)) = (&self.output, &header.dashboard) {
+            info!("dashboard: {dashboard}");
+        }
+        let started = Timestamp::now();
+        let metrics = (self.listener.is_some() || self.listening.is_some()).then(|| {
+            let mut metrics = Metrics::new(&Scope {
+                sensors: &sensors,
+                interfaces: &interfaces,
+                interval: args.interval,
+                ports: args.metrics_ports.into(),
+                regions: args.metrics_regions.into(),
+                started: started.as_second(),
+            });
             if counting.kept.is_some() {
                 metrics = metrics.with_store();
             }
-            let metrics = Arc::new(Mutex::new(metrics));
-            let served = Arc::clone(&metrics);
+            Arc::new(Mutex::new(metrics))
+        });
+        if let (Some(listener), Some(metrics)) = (self.listener, &metrics) {
+            let served = Arc::clone(metrics);
             tokio::spawn(async move {
                 if let Err(error) = metrics::serve(listener, served).await {
                     warn!("metrics are served no more: {error}");
                 }
             });
-            metrics
-        });
+        }
+        let geo = Arc::new(self.geo);
+        let mut feed = None;
+        if let (Some(listening), Some(metrics)) = (self.listening, &metrics) {
+            let (sender, live) = live::feed();
+            let agent = listen::Agent {
+                state: status::Agent {
+                    started: started.to_string(),
+                    interval_seconds: args.interval.as_secs_f64(),
+                    v4_prefix: sensor_args.v4_prefix,
+                    v6_prefix: sensor_args.v6_prefix,
+                    action: if counting.drops { "drop" } else { "pass" },
+                },
+                sensors: status::sensors(&sensors),
+                live,
+                metrics: Arc::clone(metrics),
+            };
+            tokio::spawn(listening.serve(Arc::clone(&geo), Some(agent)));
+            let since_ns = u64::try_from(started.as_nanosecond()).unwrap_or_default();
+            feed = Some(Publishing { feed: sender, since_ns, troubles: self.troubles });
+        }
         let rows = match &self.output {
             Output::Jsonl { by } => Some(by.as_slice()),
             _ => None,
         };
+        let mut live = Live::new(sensors, sensor_args.lengths(), rows);
+        if feed.is_some() {
+            live = live.with_hour(SketchKey::new(random()?));
+        }
         Ok(Watch {
             counting,
             at_end,
             received,
-            live: Live::new(sensors, sensor_args.lengths(), rows),
-            geo: Arc::new(self.geo),
+            live,
+            geo,
             header,
             output: self.output,
             metrics,
             interval: args.interval,
+            feed,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
     mem,
     os::fd::AsRawFd,
+    path::Path,
     pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -29,14 +30,22 @@ use crate::{
         screen::{self, Header},
     },
     geo::Geo,
-    kernel::{Drain, attach::Mode, interfaces::Received},
+    kernel::{
+        Drain,
+        attach::Mode,
+        banks::Spill,
+        interfaces::{Interface, Received},
+    },
     live::{Interval, Live, Totals},
     model::{Dimension, Zone, boundary},
-    store::Nic,
+    serve::live::{Around, Feed, InterfaceRow, Keeping, Snapshot, time},
+    store::{self, Nic},
 };
 
 use super::counting::{Ask, AtEnd, Counting, Kept};
 
+/// Time between two snapshots for the readers of the API, however short the interval is.
+const PUBLISH_AFTER: Duration = Duration::from_millis(900);
 /// How often databases are looked at for a newer file.
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
@@ -61,17 +70,19 @@ impl Messages {
         let lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         lines.iter().cloned().collect()
     }
+
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lines.len() == Self::KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
 }
 
 impl Write for Messages {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for line in String::from_utf8_lossy(bytes).lines() {
-            if lines.len() == Self::KEPT {
-                lines.pop_front();
-            }
-            lines.push_back(line.to_owned());
-        }
+        String::from_utf8_lossy(bytes).lines().for_each(|line| self.push(line.to_owned()));
         Ok(bytes.len())
     }
 
@@ -91,15 +102,28 @@ pub struct Watch {
     pub output: Output,
     pub metrics: Option<Shared>,
     pub interval: Duration,
+    /// Where readers of the API get what is counted from.
+    pub feed: Option<Publishing>,
+}
+
+/// What readers of the API are told, and how.
+pub struct Publishing {
+    pub feed: Feed,
+    /// When the agent started, in nanoseconds since 1970.
+    pub since_ns: u64,
+    /// The last warnings and errors.
+    pub troubles: Messages,
 }
 
 impl Watch {
     /// Counts until `end` comes, and takes out the rest. Without a store, the program is detached
     /// before. Returns all that was counted, or the error that the end came with.
     pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
-        let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
-        let Counting { mut counters, modes, meanwhile, kept } = counting;
+        let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every, feed } =
+            self;
+        let Counting { mut counters, modes, meanwhile, kept, drops: _ } = counting;
         let zone = kept.as_ref().map(|kept| lock(&kept.store).zone().clone());
+        let store = kept.as_ref().map(|kept| Arc::from(lock(&kept.store).path()));
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
@@ -115,6 +139,7 @@ impl Watch {
             kept,
             at_end,
             received: Arc::new(received),
+            store,
             interfaces: modes.iter().map(|(name, _)| name.clone()).collect(),
             modes,
             gone: Vec::new(),
@@ -123,6 +148,11 @@ impl Watch {
             header,
             output,
             metrics,
+            fullest: Spill::default(),
+            feed,
+            published: None,
+            first: Vec::new(),
+            seen: Vec::new(),
             drawn: false,
             shown: None,
         };
@@ -154,6 +184,9 @@ impl Watch {
                     }
                     ready.clear_ready();
                     if told {
+                        if let Some(metrics) = &agent.metrics {
+                            metrics::lock(metrics).drained_early();
+                        }
                         agent.drain().await?;
                     }
                 }
@@ -190,14 +223,15 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// What the interfaces have counted; nothing where the kernel does not tell.
-fn nics(received: &Ask, interfaces: &[String]) -> Vec<Nic> {
-    let all = received().unwrap_or_default();
-    let nic = |name: &String| {
-        let Received { frames, dropped } = *all.get(name)?;
-        Some(Nic { name: name.clone(), received: frames, dropped })
+/// What these interfaces have counted, those of them that are there.
+fn nics(all: &[Interface], names: &[String]) -> Vec<Nic> {
+    let nic = |interface: &Interface| Nic {
+        name: interface.name.clone(),
+        received: interface.received.frames,
+        dropped: interface.received.dropped,
     };
-    interfaces.iter().filter_map(nic).collect()
+    let named = |name: &String| all.iter().find(|interface| interface.name == *name);
+    names.iter().filter_map(named).map(nic).collect()
 }
 
 /// Waits for a ring buffer of the program to have something to read.
@@ -219,6 +253,8 @@ struct Agent {
     folder: Option<Folder>,
     at_end: AtEnd,
     received: Arc<Ask>,
+    /// Path of the store, if there is one.
+    store: Option<Arc<Path>>,
     interfaces: Arc<[String]>,
     /// The interfaces that are to be observed, with their modes.
     modes: Vec<(String, Mode)>,
@@ -229,9 +265,17 @@ struct Agent {
     header: Header,
     output: Output,
     metrics: Option<Shared>,
+    /// How full the spill log was in the interval, at its fullest.
+    fullest: Spill,
+    feed: Option<Publishing>,
+    /// When readers of the API were told last.
+    published: Option<Instant>,
+    /// The interfaces of the host as they were first, and last.
+    first: Vec<Interface>,
+    seen: Vec<Interface>,
     /// Whether the screen holds a table.
     drawn: bool,
-    /// The interval that is on the screen.
+    /// The interval that was put out last, where it may be put out again.
     shown: Option<Interval>,
 }
 
@@ -239,16 +283,33 @@ impl Agent {
     /// Takes the counts out of the kernel. What fails is tried again at the next occasion.
     async fn drain(&mut self) -> Result<()> {
         let mut counters = self.counters.take().context("a drain has not come back")?;
-        let start = Instant::now();
         let (received, interfaces) = (Arc::clone(&self.received), Arc::clone(&self.interfaces));
-        let (counters, drains) = spawn_blocking(move || {
-            let nics = counters.state().map(|_| nics(&received, &interfaces)).unwrap_or_default();
+        let store = self.store.clone();
+        let is_asked = counters.state().is_some() || self.metrics.is_some();
+        let (mut counters, drains, took, seen, bytes) = spawn_blocking(move || {
+            // Where the kernel does not tell, nothing is known of them.
+            let seen = if is_asked { received().ok() } else { None };
+            let nics = seen.as_deref().map(|all| nics(all, &interfaces)).unwrap_or_default();
+            let start = Instant::now();
             let drains = counters.drain(nics);
-            (counters, drains)
+            let took = start.elapsed();
+            (counters, drains, took, seen, store.map(|path| store::bytes(&path)))
         })
         .await?;
-        if let (Some(metrics), Some(state)) = (&self.metrics, counters.state()) {
-            metrics::lock(metrics).kept(&state);
+        if let Some(seen) = seen {
+            if self.first.is_empty() {
+                self.first.clone_from(&seen);
+            }
+            self.seen = seen;
+        }
+        let spill = counters.spill();
+        self.fullest = if spill.used_bytes < self.fullest.used_bytes { self.fullest } else { spill };
+        if let Some(metrics) = &self.metrics {
+            let mut metrics = metrics::lock(metrics);
+            metrics.interfaces(&self.seen, counters.program().id());
+            if let (Some(state), Some(bytes)) = (counters.state(), bytes) {
+                metrics.kept(&state, bytes);
+            }
         }
         if let (Some(store), Some(state)) = (&mut self.header.store, counters.state()) {
             store.trouble = state.trouble;
@@ -257,11 +318,14 @@ impl Agent {
         match drains {
             Ok(drains) => {
                 if let Some(metrics) = &self.metrics {
-                    metrics::lock(metrics).drained(start.elapsed().as_secs_f64());
+                    metrics::lock(metrics).drained(took.as_secs_f64());
                 }
                 self.absorb(&drains);
             }
             Err(error) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics::lock(metrics).drain_failed();
+                }
                 error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
             }
         }
@@ -351,9 +415,15 @@ impl Agent {
 
     /// Closes the interval and puts it out. Without new counts, a screen still says why.
     fn close(&mut self) -> Result<()> {
+        if let Some(metrics) = &self.metrics {
+            metrics::lock(metrics).spill(mem::take(&mut self.fullest));
+        }
         let Some(interval) = self.live.close() else {
             let Some(shown) = self.shown.take() else { return Ok(()) };
-            self.write(&shown).context("cannot write to standard output")?;
+            if matches!(self.output, Output::Screen { .. }) {
+                self.write(&shown).context("cannot write to standard output")?;
+            }
+            self.publish(&shown);
             self.shown = Some(shown);
             return Ok(());
         };
@@ -370,8 +440,56 @@ impl Agent {
             metrics::lock(metrics).closed(&interval, self.live.since_start());
         }
         self.write(&interval).context("cannot write to standard output")?;
-        self.shown = matches!(self.output, Output::Screen { .. }).then_some(interval);
+        self.publish(&interval);
+        let is_kept = self.feed.is_some() || matches!(self.output, Output::Screen { .. });
+        self.shown = is_kept.then_some(interval);
         Ok(())
+    }
+
+    /// Tells the readers of the API, once a second at most.
+    fn publish(&mut self, interval: &Interval) {
+        let (Some(publishing), Some(hour)) = (&self.feed, self.live.hour()) else { return };
+        if self.published.is_some_and(|last| last.elapsed() < PUBLISH_AFTER) {
+            return;
+        }
+        self.published = Some(Instant::now());
+        let around = Around {
+            interfaces: self.interface_rows(),
+            store: self.keeping(),
+            messages: publishing.troubles.lines(),
+        };
+        publishing.feed.publish(&Snapshot::new(&self.live, hour, interval, publishing.since_ns, around));
+    }
+
+    fn interface_rows(&self) -> Vec<InterfaceRow> {
+        let row = |(name, mode): &(String, Mode)| {
+            let find = |all: &[Interface]| {
+                all.iter().find(|interface| interface.name == *name).map(|interface| interface.received)
+            };
+            // One that came back anew counts from 0.
+            let since = |of: fn(Received) -> u64| {
+                let now = of(find(&self.seen)?);
+                Some(now.checked_sub(find(&self.first).map_or(0, of)).unwrap_or(now))
+            };
+            InterfaceRow {
+                interface: name.clone(),
+                mode: mode.as_str().to_owned(),
+                up: find(&self.seen).is_some() && !self.gone.contains(name),
+                received: since(|received| received.frames),
+                dropped: since(|received| received.dropped),
+            }
+        };
+        self.modes.iter().map(row).collect()
+    }
+
+    fn keeping(&self) -> Option<Keeping> {
+        let state = self.counters.as_ref()?.state()?;
+        Some(Keeping {
+            trouble: state.trouble.map(|(trouble, _)| trouble.name().to_owned()),
+            since: state.trouble.map(|(_, since_ns)| time(since_ns)),
+            kept_until: (state.kept_until_ns > 0).then(|| time(state.kept_until_ns)),
+            fold_failing: self.folder.as_ref().is_some_and(|folder| folder.state().failing.is_some()),
+        })
     }
 
     fn write(&mut self, interval: &Interval) -> io::Result<()> {
@@ -442,11 +560,6 @@ impl Agent {
     }
 }
 
-/// A time in RFC 3339, UTC.
-fn time(ns: u64) -> String {
-    Timestamp::from_nanosecond(ns.into()).map(|time| time.to_string()).unwrap_or_default()
-}
-
 /// Columns and rows of the terminal at standard output, 100 × 40 where there is none.
 fn terminal_size() -> (usize, usize) {
     // SAFETY: plain integers.
@@ -462,14 +575,22 @@ fn terminal_size() -> (usize, usize) {
 
 /// Sends log lines to standard error, or to the foot of the screen.
 pub fn start_log(to: Option<Messages>) {
+    start_log_noting(to, None);
+}
+
+/// The same; warnings and errors are noted as well, with their time.
+pub fn start_log_noting(to: Option<Messages>, troubles: Option<Messages>) {
     let default = env_logger::Env::new().filter_or("TEITEN_LOG", "info");
     let mut builder = env_logger::Builder::from_env(default);
-    builder.format(|to, record| {
+    builder.format(move |to, record| {
         let level = match record.level() {
             log::Level::Error => "error: ",
             log::Level::Warn => "warning: ",
             _ => "",
         };
+        if let (Some(troubles), false) = (&troubles, level.is_empty()) {
+            troubles.push(format!("{:.0} {level}{}", Timestamp::now(), record.args()));
+        }
         writeln!(to, "{level}{}", record.args())
     });
     if let Some(messages) = to {

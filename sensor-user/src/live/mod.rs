@@ -1,14 +1,16 @@
 //! What a running agent knows: totals and rankings of the interval and since its start.
 //!
-//! Bounded whatever arrives: counts are by port, by region and by kind, of which there are only so
-//! many.
+//! Bounded whatever arrives: counts are by port, region, kind, sensor and tool, of which there are
+//! only so many.
 
-use std::mem;
+mod hour;
+
+use std::{hash::Hash, mem};
 
 use hashbrown::HashMap;
 use sensor_common::{
     key::Key,
-    kind::{Family, Kind},
+    kind::{Family, Kind, Tool},
     layout::{Cell, Outcomes},
 };
 
@@ -16,23 +18,12 @@ use crate::{
     cube::{Cube, SourceLengths, class_of_unattributed},
     geo::Tables,
     kernel::{Drain, Mismatch, account::Detail},
-    model::{Class, Dimension, Protocol, Region, Row, Sensors},
+    model::{Class, Dimension, Protocol, Region, Row, Sensors, Service, has_victim_port},
+    sketch::SketchKey,
 };
 
-/// What is ranked among destination ports: a port of a transport, or a type of ICMP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Service {
-    pub protocol: Protocol,
-    /// Destination port, or ICMP type.
-    pub number: u16,
-}
-
-impl std::fmt::Display for Service {
-    /// `23/tcp`, `8/icmp`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{}/{}", self.number, self.protocol))
-    }
-}
+use self::hour::Sources;
+pub use self::hour::{Hour, Point};
 
 /// Counts over a span of time.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +45,13 @@ pub struct Totals {
     pub services: HashMap<Service, u64>,
     /// Packets of class `scan` by region.
     pub regions: HashMap<Region, u64>,
+    /// Packets by number of the sensor, and class. What lost its source belongs to no sensor.
+    pub sensors: HashMap<(u8, Class), u64>,
+    /// Packets of class `scan` by tool, those without one included. What lost its source is in none.
+    pub tools: HashMap<Tool, u64>,
+    /// Packets of class `backscatter` by the attacked service, where that has a port. What lost its source is in
+    /// none.
+    pub attacked: HashMap<Service, u64>,
 }
 
 impl Totals {
@@ -72,6 +70,11 @@ impl Totals {
         top(&self.services, most, |_| true)
     }
 
+    /// The attacked services with the most backscatter, most first, and how many packets all have.
+    pub fn top_attacked(&self, most: usize) -> (Vec<(Service, u64)>, u64) {
+        top(&self.attacked, most, |_| true)
+    }
+
     /// The regions with the most scan packets, most first, and how many packets all regions have.
     /// Groups that are no region are not ranked, and not in the sum.
     pub fn top_regions(&self, most: usize) -> (Vec<(Region, u64)>, u64) {
@@ -88,15 +91,18 @@ impl Totals {
         for (sum, more) in self.kinds.as_flattened_mut().iter_mut().zip(other.kinds.as_flattened()) {
             *sum += *more;
         }
-        for (&key, packets) in &other.classes {
-            *self.classes.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.services {
-            *self.services.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.regions {
-            *self.regions.entry(key).or_default() += packets;
-        }
+        add_all(&mut self.classes, &other.classes);
+        add_all(&mut self.services, &other.services);
+        add_all(&mut self.regions, &other.regions);
+        add_all(&mut self.sensors, &other.sensors);
+        add_all(&mut self.tools, &other.tools);
+        add_all(&mut self.attacked, &other.attacked);
+    }
+}
+
+fn add_all<K: Copy + Eq + Hash>(sums: &mut HashMap<K, u64>, more: &HashMap<K, u64>) {
+    for (&key, packets) in more {
+        *sums.entry(key).or_default() += packets;
     }
 }
 
@@ -137,6 +143,8 @@ pub struct Live {
     span: Option<(u64, u64)>,
     scratch: Scratch,
     rows: Option<Cube>,
+    lengths: SourceLengths,
+    hour: Option<Hour>,
 }
 
 impl Live {
@@ -153,7 +161,19 @@ impl Live {
             mismatches: Vec::new(),
             span: None,
             rows: rows.map(|dimensions| Cube::new(dimensions, lengths).bounded(Self::MOST_ROWS)),
+            lengths,
+            hour: None,
         }
+    }
+
+    /// Keeps the last hour as well. `key`: what sources are hashed with.
+    pub fn with_hour(self, key: SketchKey) -> Self {
+        Self { hour: Some(Hour::new(Sources::new(key, self.lengths))), ..self }
+    }
+
+    /// The last hour, if it is kept.
+    pub fn hour(&self) -> Option<&Hour> {
+        self.hour.as_ref()
     }
 
     /// The sensors that packets are counted by.
@@ -180,7 +200,7 @@ impl Live {
             kinds: drain.kinds,
             ..Totals::default()
         };
-        self.scratch.add(drain, &self.sensors, geo);
+        self.scratch.add(drain, &self.sensors, geo, self.hour.as_mut().map(Hour::sources));
         self.scratch.pour(&mut totals);
         self.interval.add(&totals);
         self.mismatches.extend_from_slice(&drain.mismatches);
@@ -202,7 +222,12 @@ impl Live {
             }
             None => (Vec::new(), 0),
         };
-        Some(Interval { start_ns, end_ns, totals, rows, cut, mismatches: mem::take(&mut self.mismatches) })
+        let mismatches = mem::take(&mut self.mismatches);
+        let interval = Interval { start_ns, end_ns, totals, rows, cut, mismatches };
+        if let Some(hour) = &mut self.hour {
+            hour.close(&interval);
+        }
+        Some(interval)
     }
 }
 
@@ -222,33 +247,57 @@ struct Scratch {
     /// Scan packets by [`Region::index`].
     regions: Vec<u64>,
     classes: [[u64; Kind::ALL.len()]; CLASSES],
+    /// Packets by number of the sensor, and class.
+    sensors: Vec<[u64; Class::ALL.len()]>,
+    /// Scan packets by tool.
+    tools: [u64; Tool::ALL.len()],
+    /// Backscatter by protocol and port of the attacked service: the first rows of [`Scratch::services`].
+    attacked: Vec<u64>,
 }
+
+/// Protocols of attacked services: the first ones of [`WITH_PORTS`].
+const ATTACKED: usize = 2 << 16;
 
 impl Scratch {
     fn new(sensors: &Sensors) -> Self {
+        let class_of: Vec<_> =
+            sensors.iter().map(|sensor| Kind::ALL.map(|kind| Class::of(kind, sensor.role))).collect();
         Self {
-            class_of: sensors
-                .iter()
-                .map(|sensor| Kind::ALL.map(|kind| Class::of(kind, sensor.role)))
-                .collect(),
+            sensors: vec![Default::default(); class_of.len()],
+            class_of,
             services: vec![0; PORTS + 2 * 256],
             regions: vec![0; Region::INDICES],
             classes: Default::default(),
+            tools: Default::default(),
+            attacked: vec![0; ATTACKED],
         }
     }
 
-    fn add(&mut self, drain: &Drain, sensors: &Sensors, geo: &Tables) {
+    /// Adds a drain. Sources of scans go to `sources`, where somebody wants them.
+    fn add(&mut self, drain: &Drain, sensors: &Sensors, geo: &Tables, mut sources: Option<&mut Sources>) {
         for slot in &drain.tallies {
             // What does not unpack, or names no sensor, was reported by the books or is theirs.
             let Some(key) = Key::unpack(slot.source, slot.meta) else { continue };
             let class = self.class_of.get(usize::from(key.sensor)).map(|classes| classes[key.kind as usize]);
             let packets = u64::from(slot.packets);
             self.count(class, key.kind, packets);
+            if let (Some(class), Some(of)) = (class, self.sensors.get_mut(usize::from(key.sensor))) {
+                of[class as usize] += packets;
+            }
             if class == Some(Class::Scan) {
+                self.tools[key.tool as usize] += packets;
                 if let Some(service) = service_index(key.kind, key.family, key.port) {
                     self.services[service] += packets;
                 }
-                self.regions[geo.region(key.family, key.source).index()] += packets;
+                let region = geo.region(key.family, key.source);
+                self.regions[region.index()] += packets;
+                if let Some(sources) = &mut sources {
+                    sources.insert(region, key.family, key.source);
+                }
+            } else if class == Some(Class::Backscatter)
+                && let Some(service) = attacked_index(key.kind, key.port)
+            {
+                self.attacked[service] += packets;
             }
         }
         for lost in &drain.unattributed {
@@ -288,6 +337,20 @@ impl Scratch {
         for (index, packets) in self.regions.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
             totals.regions.insert(Region::at(index), mem::take(packets));
         }
+        for (number, classes) in (0u8..).zip(&mut self.sensors) {
+            for (class, packets) in Class::ALL.into_iter().zip(classes).filter(|(_, packets)| **packets != 0)
+            {
+                totals.sensors.insert((number, class), mem::take(packets));
+            }
+        }
+        for (tool, packets) in
+            Tool::ALL.into_iter().zip(&mut self.tools).filter(|(_, packets)| **packets != 0)
+        {
+            totals.tools.insert(tool, mem::take(packets));
+        }
+        for (index, packets) in self.attacked.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
+            totals.attacked.insert(service_at(index), mem::take(packets));
+        }
     }
 }
 
@@ -300,6 +363,16 @@ fn service_index(kind: Kind, family: Family, port: u16) -> Option<usize> {
         kind if kind.has_icmp_type() => {
             return Some(PORTS + ((family as usize) << 8) + usize::from(port >> 8));
         }
+        _ => return None,
+    };
+    Some(row << 16 | usize::from(port))
+}
+
+/// Place of the service that a packet of backscatter tells of in [`Scratch::attacked`], if it has a port.
+fn attacked_index(kind: Kind, port: u16) -> Option<usize> {
+    let row = match Protocol::of_kind(kind, Family::V4).filter(|_| has_victim_port(kind))? {
+        Protocol::Tcp => 0,
+        Protocol::Udp => 1,
         _ => return None,
     };
     Some(row << 16 | usize::from(port))
@@ -318,7 +391,7 @@ fn service_at(index: usize) -> Service {
 
 #[cfg(test)]
 mod tests {
-    use sensor_common::{key::Key, kind::Tool, layout::Slot};
+    use sensor_common::{key::Key, layout::Slot};
 
     use crate::{
         geo::{Geo, Paths},
@@ -328,7 +401,11 @@ mod tests {
     use super::*;
 
     fn slot(kind: Kind, port: u16, source: u64, sensor: u8, packets: u32) -> Slot {
-        let key = Key { source, port, kind, family: Family::V4, tool: Tool::None, sensor };
+        by_tool(Tool::None, kind, port, source, sensor, packets)
+    }
+
+    fn by_tool(tool: Tool, kind: Kind, port: u16, source: u64, sensor: u8, packets: u32) -> Slot {
+        let key = Key { source, port, kind, family: Family::V4, tool, sensor };
         Slot { source, meta: key.meta(), packets }
     }
 
@@ -390,6 +467,35 @@ mod tests {
         assert_eq!(totals.regions[&Region::NON_ROUTABLE], 2);
         assert_eq!(totals.top_regions(9), (Vec::new(), 0));
         assert!(live.close().is_none());
+    }
+
+    #[test]
+    fn packets_belong_to_a_sensor_and_scans_to_a_tool() {
+        let (mut live, geo) = live(None);
+        let tallies = vec![
+            by_tool(Tool::Mirai, Kind::Syn, 23, 0x0101_0101, 0, 5),
+            by_tool(Tool::Zmap, Kind::Syn, 443, 0x0101_0101, 1, 2),
+            slot(Kind::Udp, 53, 0x0101_0101, 1, 4),
+            slot(Kind::Tcp, 23, 0x0101_0101, 1, 8),
+            slot(Kind::SynAck, 80, 0x0101_0101, 0, 16),
+            // A sensor that is not configured.
+            slot(Kind::Syn, 23, 0x0101_0101, 2, 32),
+        ];
+        let lost = Unattributed { kind: Kind::Syn, family: None, detail: Detail::Port(23), packets: 64 };
+        live.absorb(&drain(100, tallies, vec![lost]), &geo);
+        live.absorb(&drain(110, vec![slot(Kind::Udp, 53, 0x0101_0101, 1, 1)], Vec::new()), &geo);
+        let totals = live.close().unwrap().totals;
+        let sensors = [
+            ((0, Class::Scan), 5),
+            ((0, Class::Backscatter), 16),
+            ((1, Class::Scan), 7),
+            ((1, Class::Other), 8),
+        ];
+        assert_eq!(totals.sensors, sensors.into_iter().collect());
+        let tools = [(Tool::Mirai, 5), (Tool::Zmap, 2), (Tool::None, 5)];
+        assert_eq!(totals.tools, tools.into_iter().collect());
+        assert_eq!(live.since_start().sensors, totals.sensors);
+        assert_eq!(live.since_start().tools, totals.tools);
     }
 
     #[test]
