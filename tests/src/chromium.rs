@@ -35,6 +35,8 @@ struct Pipe {
     events: Vec<Event>,
     /// Answers that do not come from where they are asked for: session, part of the URL, type and body.
     made: Vec<(String, String, &'static str, String)>,
+    /// Sessions of frames that have a process of their own, and of the pages that they are in.
+    frames: Vec<(String, String)>,
 }
 
 /// What a page told without being asked.
@@ -128,7 +130,8 @@ impl Browser {
                 message.clear();
             }
         });
-        let pipe = Pipe { to, from: receiver, calls: 0, events: Vec::new(), made: Vec::new() };
+        let pipe =
+            Pipe { to, from: receiver, calls: 0, events: Vec::new(), made: Vec::new(), frames: Vec::new() };
         let browser = Self { child, profile, pipe: RefCell::new(pipe) };
         browser.call("", "Browser.getVersion", json!({}));
         Some(browser)
@@ -147,6 +150,8 @@ impl Browser {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             self.call(&session, &format!("{domain}.enable"), json!({}));
         }
+        let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": false, "flatten": true});
+        self.call(&session, "Target.setAutoAttach", attach);
         Page { browser: self, target, session, since: RefCell::new(0) }
     }
 
@@ -233,6 +238,16 @@ impl Pipe {
         if method == "Page.javascriptDialogOpening" {
             self.send(&session, "Page.handleJavaScriptDialog", json!({"accept": false}));
         }
+        // What a frame does is done by its page.
+        if method == "Target.attachedToTarget" && !session.is_empty() {
+            let frame = params["sessionId"].as_str().unwrap_or_default().to_owned();
+            for domain in ["Runtime", "Network", "Log"] {
+                self.send(&frame, &format!("{domain}.enable"), json!({}));
+            }
+            self.frames.push((frame, session.clone()));
+        }
+        let page = self.frames.iter().find(|(frame, _)| *frame == session);
+        let session = page.map_or(session, |(_, page)| page.clone());
         self.events.push(Event { session, method, params });
     }
 }
@@ -442,22 +457,26 @@ impl Page<'_> {
         result["result"]["value"].clone()
     }
 
-    /// The value of an expression in a frame within the page, whose URL contains a text; none if there is none yet.
+    /// The value of an expression in the newest frame within the page that has a process of its own, as those have
+    /// that may do nothing; none if there is no such frame, or not yet.
     ///
     /// # Panics
     ///
     /// If it throws.
-    pub fn frame(&self, expression: &str, part: &str) -> Option<Value> {
-        let tree = self.call("Page.getFrameTree", json!({}));
-        let frames = tree["frameTree"]["childFrames"].as_array()?;
-        let frame = frames
-            .iter()
-            .find(|child| child["frame"]["url"].as_str().is_some_and(|url| url.contains(part)))?;
-        let world = self.call("Page.createIsolatedWorld", json!({"frameId": frame["frame"]["id"]}));
-        let what = json!({
-            "expression": expression, "contextId": world["executionContextId"], "returnByValue": true,
+    pub fn frame(&self, expression: &str) -> Option<Value> {
+        let frames = self.told(|event| {
+            let session = event.params["sessionId"].as_str()?;
+            let end = match event.method.as_str() {
+                "Target.attachedToTarget" => false,
+                "Target.detachedFromTarget" => true,
+                _ => return None,
+            };
+            Some((session.to_owned(), end))
         });
-        let result = self.call("Runtime.evaluate", what);
+        let is_there = |session: &String| !frames.contains(&(session.clone(), true));
+        let (session, _) = frames.iter().rev().find(|(session, _)| is_there(session))?;
+        let what = json!({"expression": expression, "returnByValue": true});
+        let result = self.browser.call(session, "Runtime.evaluate", what);
         assert_eq!(result.get("exceptionDetails"), None, "{expression}");
         Some(result["result"]["value"].clone())
     }

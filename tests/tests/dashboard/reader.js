@@ -75,7 +75,7 @@
       text: text(element),
       path: element.getAttribute("href"),
       isMarked: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && !/, 0\)$/.test(outlineColor),
-      isInside: top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth,
+      isInside: bottom > 0 && right > 0 && top < innerHeight && left < innerWidth,
     };
   };
 

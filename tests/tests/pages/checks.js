@@ -123,6 +123,15 @@
     return layers.reverse().reduce((back, front) => over(front, back), colour("white"));
   };
 
+  // The colour of a variable, whatever it is made of.
+  const variable = (element, name) => {
+    const probe = element.appendChild(document.createElement("i"));
+    probe.style.color = `var(${name})`;
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  };
+
   // Of text 4.5 at least, of lines 3. A page has that many texts at least.
   const contrast = (least = 20) => {
     const faults = [];
@@ -132,6 +141,8 @@
     };
     let count = 0;
     for (const element of all("body *").filter(isShown)) {
+      // Texts for readers of the screen are not seen.
+      if (element.closest(".hidden")) continue;
       const style = getComputedStyle(element);
       const hasText = [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
       if (element.closest("svg")) {
@@ -147,7 +158,7 @@
       } else if (hasText) {
         check(element, style.color, ground(element), 4.5);
         const cell = element.closest("td.bar");
-        if (cell) check(element, style.color, colour(getComputedStyle(cell).getPropertyValue("--bar")), 4.5);
+        if (cell) check(element, style.color, colour(variable(cell, "--bar")), 4.5);
         count += 1;
       }
     }
