@@ -1117,8 +1117,8 @@ fn hostile_names_are_text() {
     }
     let Some(browser) = Browser::start() else { return };
     let scratch = Scratch::new();
-    // What a sensor may be named is long enough for a telephone.
-    let long = "العربية".repeat(9);
+    // Letters that a sensor may be named by, from right to left.
+    let long = "العربية".repeat(4);
     let names = format!(
         "[en]\nCN = {0}\n[ja]\nCN = {0}\n[services]\n\"1433/tcp\" = {0}\n",
         json!(MARKUP.replace("<script>alert(2)</script>", ""))
