@@ -346,7 +346,9 @@ fn live_figures_are_those_of_the_api_and_of_the_store() {
     let page = browser.page();
     page.resize(1440, 1000);
     server.open(&page, "?lang=en");
-    page.wait_until("document.querySelector('.map [data-code]') && document.querySelector('.series canvas')");
+    page.wait_until(
+        "!!document.querySelector('.map [data-code]') && !!document.querySelector('.series canvas')",
+    );
 
     // Figures are the API's, and move.
     page.click(".series summary");
@@ -382,14 +384,14 @@ fn live_figures_are_those_of_the_api_and_of_the_store() {
     assert_eq!(page.evaluate("location.search"), "?lang=en&map=sources");
     page.reload();
     settle(&page);
-    page.wait_until("document.querySelector('.map [data-code]')");
+    page.wait_until("!!document.querySelector('.map [data-code]')");
     let (again, said) = same_moment(&page, &server);
     assert_shaded(&again, &said, "sources");
     page.click(".world .tools > button");
     page.wait_until("!document.querySelector('.map').checkVisibility()");
     page.reload();
     settle(&page);
-    page.wait_until("document.querySelector('#rate-now').textContent");
+    page.wait_until("document.querySelector('#rate-now').textContent !== ''");
     assert_eq!(page.evaluate("document.querySelector('.map') === null"), true, "a map that was switched off");
 
     // Every interval follows the one before, and adds to it.
@@ -419,7 +421,7 @@ fn live_figures_are_those_of_the_api_and_of_the_store() {
     // The past of the same store.
     let server = Server::store(&store, &[]);
     server.open(&page, "history?lang=en&period=today");
-    page.wait_until("document.querySelector('.panel.answer tbody')");
+    page.wait_until("!!document.querySelector('.panel.answer tbody')");
     let asked = query(&store, &["--by=protocol,dst_port,icmp_type", "--top=20"]);
     assert_rows(&read(&page, "panel('answer')"), &asked, service);
 }
@@ -508,7 +510,7 @@ fn a_page_outlives_its_agent() {
 
     let port = server.port;
     server.agent.terminate().good();
-    page.wait_until("document.querySelector('.contact.lost')");
+    page.wait_until("!!document.querySelector('.contact.lost')");
     wait_shown(&page, "No contact with the agent");
     assert_eq!(page.evaluate("document.querySelector('.contact [role=status]').textContent !== ''"), true);
     let lost = read(&page, "live()");
@@ -576,7 +578,7 @@ fn history_is_asked_and_answered() {
         }
     }
     assert!(percent(&shown[0][4]) > 100., "1433/tcp rose: {}", shown[0]);
-    page.wait_until("document.querySelector('.series canvas')");
+    page.wait_until("!!document.querySelector('.series canvas')");
     assert_eq!(read(&page, "drawn()"), json!([true]));
 
     // The file has the rows of the table, and more.
@@ -741,7 +743,7 @@ fn the_report_is_shown_in_both_languages() {
     page.resize(1440, 1000);
     for (lang, words) in [("en", "1433/TCP increased"), ("ja", "1433/TCP")] {
         server.open(&page, &format!("report?lang={lang}&period=2019-11"));
-        page.wait_until("document.querySelector('iframe')");
+        page.wait_until("!!document.querySelector('iframe')");
         let report = wait_for("the report", || {
             let text = page.frame("document.body?.innerText ?? ''");
             text.and_then(|text| Some(text.as_str()?.to_owned())).filter(|text| text.contains(words))
@@ -770,7 +772,7 @@ fn the_report_is_shown_in_both_languages() {
     wait_for("what is wrong", || (read(&page, "fault('home')")["said"] != "").then_some(()));
     page.write("[name=home]", "JP");
     page.wait_until(
-        "new URL(location).searchParams.get('home') === 'JP' && document.querySelector('iframe')",
+        "new URL(location).searchParams.get('home') === 'JP' && !!document.querySelector('iframe')",
     );
     assert_eq!(read(&page, "fault('home')"), json!({"isInvalid": false, "said": ""}));
 }
@@ -952,7 +954,7 @@ fn language_and_scheme_are_the_viewers() {
         red.parse::<u8>().unwrap() < 128
     };
     server.open(&page, "history?period=2019-11&lang=en");
-    page.wait_until("document.querySelector('.series canvas')");
+    page.wait_until("!!document.querySelector('.series canvas')");
     for (chosen, expected) in [("auto", [false, true]), ("dark", [true; 2]), ("light", [false; 2])] {
         page.choose("#scheme", chosen);
         for again in [false, true] {
@@ -983,7 +985,9 @@ fn the_keyboard_is_enough() {
     let page = browser.page();
     page.resize(1440, 900);
     server.open(&page, "?lang=en");
-    page.wait_until("document.querySelector('.ports tbody a') && document.querySelector('.series canvas')");
+    page.wait_until(
+        "!!document.querySelector('.ports tbody a') && !!document.querySelector('.series canvas')",
+    );
 
     // The first stop leads past the beginning, and leaves the page as it is.
     page.press(Key::TAB);
@@ -1005,7 +1009,9 @@ fn the_keyboard_is_enough() {
 
     // Every stop is seen, and all that can be used is one.
     server.open(&page, "?lang=en");
-    page.wait_until("document.querySelector('.ports tbody a') && document.querySelector('.series canvas')");
+    page.wait_until(
+        "!!document.querySelector('.ports tbody a') && !!document.querySelector('.series canvas')",
+    );
     let mut stops = Vec::new();
     loop {
         page.press(Key::TAB);
@@ -1034,7 +1040,7 @@ fn the_keyboard_is_enough() {
     page.press(Key::ENTER);
     page.wait_until("location.pathname.startsWith('/service/')");
     server.open(&page, "?lang=en");
-    page.wait_until("document.querySelector('.series canvas')");
+    page.wait_until("!!document.querySelector('.series canvas')");
     page.evaluate("document.querySelector('.plot').focus()");
     let label = || page.evaluate("document.querySelector('.plot').getAttribute('aria-label')");
     wait_for("another figure", || {
@@ -1170,7 +1176,7 @@ fn hostile_names_are_text() {
     let title = page.evaluate("document.title");
     assert!(title.as_str().unwrap().starts_with(&named), "{title}");
     server.open(&page, "report?lang=en&period=2019-11&profile=internal");
-    page.wait_until("document.querySelector('iframe')");
+    page.wait_until("!!document.querySelector('iframe')");
     wait_for("the report", || {
         let asked = format!("document.body?.innerText.includes({})", json!(MARKUP));
         page.frame(&asked).filter(|is| *is == true)
