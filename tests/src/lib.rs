@@ -10,6 +10,7 @@
 //! - [`send`]: frames out of, and into, packet sockets;
 //! - [`bpf`]: small BPF programs and maps of a test's own;
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
+//! - [`pty`]: a terminal, and what a program draws on it;
 //! - [`station`]: a sensor with a store and a pin path, and the commands that work on them;
 //! - [`trace`]: a process that is killed at one of its system calls;
 //! - [`flood`]: more frames than anybody can send by hand;
@@ -21,7 +22,8 @@
 //! - [`mmdb`]: country databases in the making;
 //! - [`stored`]: a store whose answers are known;
 //! - [`report`]: reports, and stores to report on;
-//! - [`chromium`]: a browser, to look at pages with.
+//! - [`chromium`]: a browser, to look at pages with;
+//! - [`prometheus`]: Prometheus, to scrape and to judge.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -42,6 +44,8 @@ pub mod host;
 pub mod mmdb;
 pub mod mounts;
 pub mod netns;
+pub mod prometheus;
+pub mod pty;
 pub mod random;
 pub mod report;
 pub mod rules;
