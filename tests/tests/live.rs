@@ -203,6 +203,18 @@ fn metrics() {
         let said = prometheus::promtool(&["check", "metrics"], metrics).unwrap_or_default();
         assert_eq!(said, "", "{metrics}");
     }
+
+    // No link first, then no interface.
+    let state = || {
+        let (_, metrics) = scrape(&pair.inner, "*/*")?;
+        let of = |what: &str| value(&metrics, &format!(r#"teiten_interface_{what}{{interface="in0"}}"#));
+        Some((of("up")?, of("attached")?))
+    };
+    assert_eq!(state(), Some((1.0, 1.0)));
+    pair.outer.ip("link set out0 down");
+    wait_for("an interface without a link", || (state() == Some((0.0, 1.0))).then_some(()));
+    pair.inner.ip("link delete in0");
+    wait_for("an interface that is gone", || (state() == Some((0.0, 0.0))).then_some(()));
     agent.interrupt().good();
 }
 

@@ -313,7 +313,7 @@ mod tests {
             interfaces: vec!["teiten0 (native)".into()],
             sensors: vec!["west (dark)".into(), "east (dark)".into()],
             store: None,
-            dashboard: None,
+            dashboard: Some("http://127.0.0.1:8642/".into()),
         };
         let mut interval = interval();
         interval.totals.outcomes.packets = 1_234_567_890;
