@@ -31,7 +31,7 @@ pub fn binary() -> PathBuf {
         .expect("the agent is not built: run the tests by `cargo xtask test`, or set TEITEN_BIN")
 }
 
-/// The agent inside a namespace, with no setting but those given.
+/// The agent inside a namespace, with no setting but those given; it serves nothing unless told.
 pub fn teiten(namespace: &Netns) -> Command {
     let mut command = namespace.command(binary());
     for (name, _) in env::vars_os() {
@@ -39,7 +39,7 @@ pub fn teiten(namespace: &Netns) -> Command {
             command.env_remove(name);
         }
     }
-    command.stdin(Stdio::null());
+    command.env("TEITEN_LISTEN", "off").stdin(Stdio::null());
     command
 }
 

@@ -94,6 +94,8 @@ pub struct Counting {
     pub counters: Counters,
     /// Interfaces with their modes.
     pub modes: Vec<(String, Mode)>,
+    /// Whether counted packets are dropped.
+    pub drops: bool,
     /// What was counted while no agent ran, and is kept.
     pub meanwhile: Vec<Drain>,
     pub kept: Option<Kept>,
@@ -170,6 +172,7 @@ impl Plan<'_> {
         Ok(Counting {
             counters: Counters::Kept(generation),
             modes,
+            drops: self.settings.drop,
             meanwhile,
             kept: Some(Kept { store, pins, replaced, retention: self.store.retention() }),
         })
@@ -188,6 +191,7 @@ impl Plan<'_> {
             meanwhile: Vec::new(),
             counters: Counters::Unkept(Box::new(Unkept { program, banks, links })),
             modes,
+            drops: self.settings.drop,
             kept: None,
         })
     }

@@ -8,11 +8,13 @@ pub mod demo;
 pub mod detach;
 pub mod doctor;
 pub mod export;
+mod listen;
 pub mod options;
 pub mod query;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod status;
 pub mod synth;
 mod watch;
@@ -45,6 +47,8 @@ enum Command {
     Report(Box<report::ReportArgs>),
     /// Write the rows of a store to files
     Export(export::ExportArgs),
+    /// Serve the dashboard of a store, without an agent
+    Serve(serve::ServeArgs),
     /// Check files of advisories that reports are to name
     Advisories(advisories::AdvisoriesArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
@@ -86,6 +90,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Synth(args) => synth::run(args).await,
             Command::Query(args) => query::run(args).await,
             Command::Export(args) => export::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
             Command::Advisories(args) => advisories::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => status::run(args).await,

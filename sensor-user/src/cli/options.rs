@@ -12,7 +12,8 @@ use crate::{
         KernelError, pins,
         program::{Sizes, cpus},
     },
-    model::{Role, Sensor, Sensors},
+    model::{Region, Role, Sensor, Sensors},
+    report::make::Files,
     store::{Place, Retention, Store},
 };
 
@@ -141,6 +142,44 @@ impl GeoArgs {
     pub fn open(&self) -> Result<Geo> {
         Ok(Geo::open(Paths { country: self.country.clone(), asn: self.asn.clone() })?)
     }
+}
+
+/// What the keeper of a sensor tells reports beside the store.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct KeeperArgs {
+    /// Region whose rank is told with every finding, such as JP
+    #[arg(long, env = "TEITEN_HOME", value_name = "REGION", value_parser = home)]
+    pub home: Option<Region>,
+    /// TOML file of advisories, told where their ports rank, surge or appear; see `teiten advisories`
+    #[arg(long, env = "TEITEN_ADVISORIES", value_name = "FILE")]
+    pub advisories: Option<PathBuf>,
+    /// TOML file of scanners that declare themselves: organisation, url, prefixes
+    #[arg(long, env = "TEITEN_SCANNERS", value_name = "FILE")]
+    pub scanners: Option<PathBuf>,
+    /// TOML file of names that replace those of regions and services
+    #[arg(long, env = "TEITEN_NAMES", value_name = "FILE")]
+    pub names: Option<PathBuf>,
+    /// TOML file of constants that replace those of the tests
+    #[arg(long, env = "TEITEN_PARAMETERS", value_name = "FILE")]
+    pub parameters: Option<PathBuf>,
+    /// Directory of frozen reports [default: the store's name and .reports]
+    #[arg(long, env = "TEITEN_FROZEN", value_name = "DIR")]
+    pub frozen: Option<PathBuf>,
+}
+
+impl KeeperArgs {
+    /// The files that say what is known.
+    pub fn files(&self) -> Files {
+        Files {
+            advisories: self.advisories.clone(),
+            scanners: self.scanners.clone(),
+            parameters: self.parameters.clone(),
+        }
+    }
+}
+
+fn home(text: &str) -> Result<Region, String> {
+    Region::from_code(text).ok_or_else(|| "write the two letters of ISO 3166, such as JP".to_owned())
 }
 
 /// How much memory the kernel's tables may take.

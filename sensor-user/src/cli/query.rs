@@ -30,7 +30,6 @@ use super::{options::DEFAULT_STORE, watch::start_log};
 
 /// Rows of a table where --top does not say how many.
 const TABLE_ROWS: usize = 20;
-const DAY: i64 = 86_400;
 
 /// Options of `query`.
 #[derive(Debug, clap::Args)]
@@ -90,6 +89,11 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.store
+    }
+
     /// Opens the store for reading.
     pub fn open(&self) -> Result<Reader> {
         Ok(Reader::open(&self.store)?)
@@ -114,37 +118,21 @@ pub struct PeriodArgs {
 }
 
 impl PeriodArgs {
-    /// The first second and the first one after the period; `None` if none was asked for. What ends now ends with the
-    /// hour of now, which is kept as a whole.
+    /// The first second and the first one after the period; `None` if none was asked for.
     pub fn seconds(&self, zone: &Zone) -> Result<Option<(i64, i64)>> {
         let now = Timestamp::now().as_second();
-        let parse = |text: &str| Period::parse(text, zone, now);
-        Ok(Some(match (&self.period, &self.from, &self.to) {
-            (Some(period), ..) => {
-                let period = parse(period)?;
-                (period.start, period.end)
-            }
-            (None, Some(from), Some(to)) => {
-                let period = parse(&format!("{from}..{to}"))?;
-                (period.start, period.end)
-            }
-            (None, Some(from), None) => {
-                let start = crate::model::instant(from, zone, now)?;
-                let end = zone.hour_of(now).end();
-                if start >= end {
-                    bail!("--from {from} is not in the past; name the end with --to");
-                }
-                (start, end)
-            }
-            (None, None, _) => return Ok(None),
-        }))
+        let period = match (&self.period, &self.from) {
+            (Some(period), _) => Period::parse(period, zone, now)?,
+            (None, Some(from)) => Period::from(from, self.to.as_deref(), zone, now)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some((period.start, period.end)))
     }
 
     /// The same; the last 7 days if none was asked for.
     fn or_week(&self, zone: &Zone) -> Result<(i64, i64)> {
-        let now = Timestamp::now().as_second();
-        let week = (zone.hour_of(now - 7 * DAY).start, zone.hour_of(now).end());
-        Ok(self.seconds(zone)?.unwrap_or(week))
+        let week = Period::last_days(zone, Timestamp::now().as_second());
+        Ok(self.seconds(zone)?.unwrap_or((week.start, week.end)))
     }
 }
 
@@ -249,6 +237,7 @@ fn query(args: &QueryArgs) -> Result<()> {
             },
             step: args.step.map(Into::into),
             packets_only: false,
+            most: None,
         })
         .with_context(context)?;
     let mut said = answer.summary.sentences();

@@ -13,31 +13,27 @@ use jiff::Timestamp;
 use log::{info, warn};
 
 use crate::{
-    model::{Period, Region},
+    model::Period,
     report::{
-        advisories::Advisories,
         compose, csv,
         frozen::Frozen,
-        gather::{self, Request},
         html, json,
         lang::Lang,
+        make::{FrozenIn, MOST_ROWS, Made, Wanted},
         markdown,
-        model::{Parameters, Profile, RankBy, Report},
+        model::{Profile, RankBy, Report},
         names::Names,
         notes,
-        page::{Block, Page, Table},
-        publish, scanners, toml_file,
+        page::Table,
+        publish,
     },
-    store::Reader,
 };
 
 use super::{
+    options::KeeperArgs,
     query::{StoreArgs, write_whole},
     watch::start_log,
 };
-
-/// Rows of a ranking that can be asked for.
-const MOST_ROWS: usize = 1000;
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]
@@ -57,9 +53,6 @@ pub struct ReportArgs {
     /// Rows of a ranking, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
-    /// Region whose rank is told with every finding, such as JP
-    #[arg(long, env = "TEITEN_HOME", value_name = "REGION", value_parser = home)]
-    home: Option<Region>,
     /// Only what this sensor counted; may be given several times
     #[arg(long = "sensor", value_name = "NAME")]
     sensors: Vec<String>,
@@ -69,27 +62,14 @@ pub struct ReportArgs {
     /// Which rows are the first
     #[arg(long, value_enum, default_value_t = RankBy::Packets)]
     rank_by: RankBy,
-    /// TOML file of advisories, told where their ports rank, surge or appear; see `teiten advisories`
-    #[arg(long, env = "TEITEN_ADVISORIES", value_name = "FILE")]
-    advisories: Option<PathBuf>,
+    #[command(flatten)]
+    keeper: KeeperArgs,
     /// Markdown file of your own text: a heading `# ID` for each finding, `# report` for the whole
     #[arg(long, value_name = "FILE")]
     notes: Option<PathBuf>,
-    /// TOML file of scanners that declare themselves: organisation, url, prefixes
-    #[arg(long, env = "TEITEN_SCANNERS", value_name = "FILE")]
-    scanners: Option<PathBuf>,
-    /// TOML file of names that replace those of regions and services
-    #[arg(long, env = "TEITEN_NAMES", value_name = "FILE")]
-    names: Option<PathBuf>,
-    /// TOML file of constants that replace those of the tests
-    #[arg(long, env = "TEITEN_PARAMETERS", value_name = "FILE")]
-    parameters: Option<PathBuf>,
     /// Keep figures, parameters and notes as they are now, for this report and as the next one's previous ranks
     #[arg(long)]
     freeze: bool,
-    /// Directory of frozen reports [default: the store's name and .reports]
-    #[arg(long, env = "TEITEN_FROZEN", value_name = "DIR")]
-    frozen: Option<PathBuf>,
     /// Make it from the store although it is frozen
     #[arg(long, conflicts_with = "freeze")]
     anew: bool,
@@ -117,10 +97,6 @@ enum Format {
     Csv,
 }
 
-fn home(text: &str) -> Result<Region, String> {
-    Region::from_code(text).ok_or_else(|| "write the two letters of ISO 3166, such as JP".to_owned())
-}
-
 /// Makes a report and writes it.
 ///
 /// # Errors
@@ -143,9 +119,22 @@ fn report(args: &ReportArgs) -> Result<()> {
     if args.format != Format::Csv && (args.table.is_some() || args.bom) {
         bail!("--table and --bom are for --format csv");
     }
-    let names = Names::new(args.names.as_deref())?;
+    let names = Names::new(args.keeper.names.as_deref())?;
     let reader = args.store.open()?;
-    let mut report = made(args, &reader)?;
+    let now = Timestamp::now().as_second();
+    let period = Period::parse(&args.period, reader.zone(), now)?;
+    let wanted = wanted(args, period, now);
+    let files = args.keeper.files();
+    let Made { mut report, frozen } = wanted.make(&reader, &files.read()?)?;
+    if let Some(FrozenIn { path, rows }) = frozen {
+        info!("{} is frozen: its figures are those of {}", report.period.text, path.display());
+        if args.top > rows {
+            warn!(
+                "it was frozen with {rows} rows, and --top {} asks for more; --anew reads the store",
+                args.top
+            );
+        }
+    }
     if let Some(path) = &args.notes {
         let notes = notes::read(path)?;
         notes::check(&notes, path, report.findings.iter().map(|finding| finding.id.as_str()))?;
@@ -153,7 +142,7 @@ fn report(args: &ReportArgs) -> Result<()> {
     }
     if args.freeze {
         report.frozen = Some(report.made.clone());
-        let path = frozen_path(args, &reader, &report.period.text);
+        let path = wanted.path(&reader, &period);
         Frozen::keep(&path, &report)?;
         info!("{} is frozen in {}", report.period.text, path.display());
     }
@@ -164,59 +153,17 @@ fn report(args: &ReportArgs) -> Result<()> {
     write(args, &report, &names)
 }
 
-/// The report of the period: the frozen one if there is one, else from the store.
-fn made(args: &ReportArgs, reader: &Reader) -> Result<Report> {
-    let now = Timestamp::now().as_second();
-    let zone = reader.zone();
-    let period = Period::parse(&args.period, zone, now)?;
-    let path = frozen_path(args, reader, &period.text(zone));
-    if !args.anew
-        && !args.freeze
-        && let Some(mut frozen) = Frozen::read(&path)?
-    {
-        info!("{} is frozen: its figures are those of {}", frozen.period.text, path.display());
-        let known = frozen.ports.rows.len().max(frozen.regions.rows.len());
-        if args.top > known.max(frozen.top) {
-            warn!(
-                "it was frozen with {known} rows, and --top {} asks for more; --anew reads the store",
-                args.top
-            );
-        }
-        frozen.top = args.top;
-        frozen.set_home(args.home.or(frozen.home));
-        return Ok(frozen);
-    }
-    let previous = frozen_path(args, reader, &period.previous(zone).text(zone));
-    let frozen = Frozen::read(&previous)?;
-    let parameters = match &args.parameters {
-        Some(path) => parameters(path)?,
-        None => Parameters::default(),
-    };
-    let advisories = args.advisories.as_deref().map(Advisories::read).transpose()?;
-    let scanners = args.scanners.as_deref().map(scanners::read).transpose()?;
-    let request = Request {
+fn wanted(args: &ReportArgs, period: Period, now: i64) -> Wanted<'_> {
+    Wanted {
         period,
         top: args.top,
-        home: args.home,
+        home: args.keeper.home,
         sensors: &args.sensors,
         rank_by: args.rank_by,
-        parameters: &parameters,
-        advisories: advisories.as_ref().map_or(&[], |advisories| &advisories.list),
-        scanners: scanners.as_deref().unwrap_or_default(),
-        frozen: frozen.as_ref(),
+        frozen: args.keeper.frozen.as_deref(),
+        anew: args.anew || args.freeze,
         now,
-    };
-    gather::gather(reader, &request).with_context(|| format!("store {}", reader.path().display()))
-}
-
-fn frozen_path(args: &ReportArgs, reader: &Reader, period: &str) -> PathBuf {
-    Frozen::new(args.frozen.as_deref(), reader.path()).path(period, args.rank_by, &args.sensors)
-}
-
-fn parameters(path: &Path) -> Result<Parameters> {
-    let parameters: Parameters = toml_file::read(path)?;
-    parameters.check().with_context(|| path.display().to_string())?;
-    Ok(parameters)
+    }
 }
 
 fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
@@ -231,7 +178,7 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
         }
         Format::Csv => {
             let page = page();
-            let tables = tables(&page);
+            let tables = page.tables();
             match &args.table {
                 Some(name) => {
                     let table = tables.iter().find(|table| table.id == *name).with_context(|| {
@@ -247,17 +194,6 @@ fn write(args: &ReportArgs, report: &Report, names: &Names) -> Result<()> {
             }
         }
     }
-}
-
-/// All tables of a page.
-fn tables(page: &Page) -> Vec<&Table> {
-    let blocks = page.sections.iter().flat_map(|section| &section.blocks);
-    blocks
-        .filter_map(|block| match block {
-            Block::Table(table) => Some(table),
-            _ => None,
-        })
-        .collect()
 }
 
 fn write_tables(directory: &Path, tables: &[&Table], bom: bool) -> Result<()> {

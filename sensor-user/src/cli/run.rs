@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,12 +28,16 @@ use crate::{
     },
     live::Live,
     model::{Dimension, Sensors},
+    serve::{live, status},
+    sketch::SketchKey,
+    store::random,
 };
 
 use super::{
     counting::{Ask, AtEnd, Counting, Kept, ModeArg, Plan},
+    listen::{self, ListenArgs, Listening},
     options::{GeoArgs, MemoryArgs, PinArgs, SensorArgs, StoreArgs, interval},
-    watch::{Messages, Output, Watch, is_terminal, signalled, start_log},
+    watch::{Messages, Output, Publishing, Watch, is_terminal, signalled, start_log_noting},
 };
 
 /// Options of `run`.
@@ -104,6 +108,8 @@ pub struct LiveArgs {
     /// Serve Prometheus metrics at this address, under /metrics
     #[arg(long, env = "TEITEN_METRICS", value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    pub listen: ListenArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -127,7 +133,7 @@ pub enum LiveFormat {
 pub async fn run(args: RunArgs) -> Result<ExitCode> {
     refuse_unsafe_realtime()?;
     args.store.check(args.live.interval)?;
-    let shown = Shown::start(&args.live).await?;
+    let shown = Shown::start(&args.live, args.store.store.as_deref()).await?;
     let sensors = args.sensors.sensors()?;
     let all = interfaces().await?;
     let chosen = choose(&args.iface, &all).await?;
@@ -189,24 +195,32 @@ pub struct Shown {
     geo: Geo,
     output: Output,
     listener: Option<TcpListener>,
+    listening: Option<Listening>,
+    troubles: Messages,
 }
 
 impl Shown {
-    /// Reads the databases, takes the address of the metrics, starts the log.
-    pub async fn start(args: &LiveArgs) -> Result<Self> {
+    /// Reads the databases, takes the addresses of dashboard and metrics, starts the log. `store`: where counts are
+    /// to be kept.
+    pub async fn start(args: &LiveArgs, store: Option<&Path>) -> Result<Self> {
         let top = usize::from(args.top);
         let output = match args.format {
             LiveFormat::Jsonl => Output::Jsonl { by: args.by.clone() },
             LiveFormat::Table if is_terminal() => Output::Screen { top, messages: Messages::default() },
             LiveFormat::Table => Output::Plain { top },
         };
-        start_log(match &output {
+        let screen = match &output {
             Output::Screen { messages, .. } => Some(messages.clone()),
             _ => None,
-        });
+        };
+        let troubles = Messages::default();
+        start_log_noting(screen, Some(troubles.clone()));
         let geo = args.geo.open()?;
         if args.geo.country.is_none() {
-            warn!("no --country database: all regions are `unknown`");
+            warn!(
+                "no --country database: all regions are `unknown`; any country database in MaxMind's format will do, \
+                 such as GeoLite2 Country, DB-IP Country Lite or IPinfo Lite"
+            );
         }
         let listener = match args.metrics {
             Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
@@ -214,7 +228,8 @@ impl Shown {
             })?),
             None => None,
         };
-        Ok(Self { geo, output, listener })
+        let listening = args.listen.listen(store).await?;
+        Ok(Self { geo, output, listener, listening, troubles })
     }
 
     /// The databases.
@@ -245,36 +260,66 @@ impl Shown {
                 .map(|sensor| format!("{} ({})", sensor.name, sensor.role.as_str()))
                 .collect(),
             store: counting.kept.as_ref().map(Kept::line).transpose()?,
+            dashboard: self.listening.as_ref().map(|listening| format!("http://{}/", listening.address)),
         };
-        let metrics = self.listener.map(|listener| {
-            let started = Timestamp::now().as_second();
-            let mut metrics = Metrics::new(usize::from(args.top), &interfaces, started);
+        if let (Output::Jsonl { .. }, Some(dashboard)) = (&self.output, &header.dashboard) {
+            info!("dashboard: {dashboard}");
+        }
+        let started = Timestamp::now();
+        let metrics = (self.listener.is_some() || self.listening.is_some()).then(|| {
+            let mut metrics = Metrics::new(usize::from(args.top), &interfaces, started.as_second());
             if counting.kept.is_some() {
                 metrics = metrics.with_store();
             }
-            let metrics = Arc::new(Mutex::new(metrics));
-            let served = Arc::clone(&metrics);
+            Arc::new(Mutex::new(metrics))
+        });
+        if let (Some(listener), Some(metrics)) = (self.listener, &metrics) {
+            let served = Arc::clone(metrics);
             tokio::spawn(async move {
                 if let Err(error) = metrics::serve(listener, served).await {
                     warn!("metrics are served no more: {error}");
                 }
             });
-            metrics
-        });
+        }
+        let geo = Arc::new(self.geo);
+        let mut feed = None;
+        if let (Some(listening), Some(metrics)) = (self.listening, &metrics) {
+            let (sender, live) = live::feed();
+            let agent = listen::Agent {
+                state: status::Agent {
+                    started: started.to_string(),
+                    interval_seconds: args.interval.as_secs_f64(),
+                    v4_prefix: sensor_args.v4_prefix,
+                    v6_prefix: sensor_args.v6_prefix,
+                    action: if counting.drops { "drop" } else { "pass" },
+                },
+                sensors: status::sensors(&sensors),
+                live,
+                metrics: Arc::clone(metrics),
+            };
+            tokio::spawn(listening.serve(Arc::clone(&geo), Some(agent)));
+            let since_ns = u64::try_from(started.as_nanosecond()).unwrap_or_default();
+            feed = Some(Publishing { feed: sender, since_ns, troubles: self.troubles });
+        }
         let rows = match &self.output {
             Output::Jsonl { by } => Some(by.as_slice()),
             _ => None,
         };
+        let mut live = Live::new(sensors, sensor_args.lengths(), rows);
+        if feed.is_some() {
+            live = live.with_hour(SketchKey::new(random()?));
+        }
         Ok(Watch {
             counting,
             at_end,
             received,
-            live: Live::new(sensors, sensor_args.lengths(), rows),
-            geo: Arc::new(self.geo),
+            live,
+            geo,
             header,
             output: self.output,
             metrics,
             interval: args.interval,
+            feed,
         })
     }
 }

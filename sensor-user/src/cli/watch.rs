@@ -32,11 +32,14 @@ use crate::{
     kernel::{Drain, attach::Mode, interfaces::Received},
     live::{Interval, Live, Totals},
     model::{Dimension, Zone, boundary},
+    serve::live::{Around, Feed, InterfaceRow, Keeping, Snapshot, time},
     store::Nic,
 };
 
 use super::counting::{Ask, AtEnd, Counting, Kept};
 
+/// Time between two snapshots for the readers of the API, however short the interval is.
+const PUBLISH_AFTER: Duration = Duration::from_millis(900);
 /// How often databases are looked at for a newer file.
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
@@ -61,17 +64,19 @@ impl Messages {
         let lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         lines.iter().cloned().collect()
     }
+
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lines.len() == Self::KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
 }
 
 impl Write for Messages {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for line in String::from_utf8_lossy(bytes).lines() {
-            if lines.len() == Self::KEPT {
-                lines.pop_front();
-            }
-            lines.push_back(line.to_owned());
-        }
+        String::from_utf8_lossy(bytes).lines().for_each(|line| self.push(line.to_owned()));
         Ok(bytes.len())
     }
 
@@ -91,14 +96,26 @@ pub struct Watch {
     pub output: Output,
     pub metrics: Option<Shared>,
     pub interval: Duration,
+    /// Where readers of the API get what is counted from.
+    pub feed: Option<Publishing>,
+}
+
+/// What readers of the API are told, and how.
+pub struct Publishing {
+    pub feed: Feed,
+    /// When the agent started, in nanoseconds since 1970.
+    pub since_ns: u64,
+    /// The last warnings and errors.
+    pub troubles: Messages,
 }
 
 impl Watch {
     /// Counts until `end` comes, and takes out the rest. Without a store, the program is detached
     /// before. Returns all that was counted, or the error that the end came with.
     pub async fn run(self, end: impl Future<Output = Result<()>>) -> Result<Totals> {
-        let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every } = self;
-        let Counting { mut counters, modes, meanwhile, kept } = counting;
+        let Self { counting, at_end, received, live, geo, header, output, metrics, interval: every, feed } =
+            self;
+        let Counting { mut counters, modes, meanwhile, kept, drops: _ } = counting;
         let zone = kept.as_ref().map(|kept| lock(&kept.store).zone().clone());
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
@@ -123,6 +140,10 @@ impl Watch {
             header,
             output,
             metrics,
+            feed,
+            published: None,
+            first: Vec::new(),
+            seen: Vec::new(),
             drawn: false,
             shown: None,
         };
@@ -229,9 +250,15 @@ struct Agent {
     header: Header,
     output: Output,
     metrics: Option<Shared>,
+    feed: Option<Publishing>,
+    /// When readers of the API were told last.
+    published: Option<Instant>,
+    /// What the interfaces had counted first, and last.
+    first: Vec<Nic>,
+    seen: Vec<Nic>,
     /// Whether the screen holds a table.
     drawn: bool,
-    /// The interval that is on the screen.
+    /// The interval that was put out last, where it may be put out again.
     shown: Option<Interval>,
 }
 
@@ -241,12 +268,16 @@ impl Agent {
         let mut counters = self.counters.take().context("a drain has not come back")?;
         let start = Instant::now();
         let (received, interfaces) = (Arc::clone(&self.received), Arc::clone(&self.interfaces));
-        let (counters, drains) = spawn_blocking(move || {
-            let nics = counters.state().map(|_| nics(&received, &interfaces)).unwrap_or_default();
-            let drains = counters.drain(nics);
-            (counters, drains)
+        let (counters, drains, seen) = spawn_blocking(move || {
+            let seen = nics(&received, &interfaces);
+            let drains = counters.drain(seen.clone());
+            (counters, drains, seen)
         })
         .await?;
+        if self.first.is_empty() {
+            self.first.clone_from(&seen);
+        }
+        self.seen = seen;
         if let (Some(metrics), Some(state)) = (&self.metrics, counters.state()) {
             metrics::lock(metrics).kept(&state);
         }
@@ -353,7 +384,10 @@ impl Agent {
     fn close(&mut self) -> Result<()> {
         let Some(interval) = self.live.close() else {
             let Some(shown) = self.shown.take() else { return Ok(()) };
-            self.write(&shown).context("cannot write to standard output")?;
+            if matches!(self.output, Output::Screen { .. }) {
+                self.write(&shown).context("cannot write to standard output")?;
+            }
+            self.publish(&shown);
             self.shown = Some(shown);
             return Ok(());
         };
@@ -370,8 +404,51 @@ impl Agent {
             metrics::lock(metrics).closed(&interval, self.live.since_start());
         }
         self.write(&interval).context("cannot write to standard output")?;
-        self.shown = matches!(self.output, Output::Screen { .. }).then_some(interval);
+        self.publish(&interval);
+        let is_kept = self.feed.is_some() || matches!(self.output, Output::Screen { .. });
+        self.shown = is_kept.then_some(interval);
         Ok(())
+    }
+
+    /// Tells the readers of the API, once a second at most.
+    fn publish(&mut self, interval: &Interval) {
+        let (Some(publishing), Some(hour)) = (&self.feed, self.live.hour()) else { return };
+        if self.published.is_some_and(|last| last.elapsed() < PUBLISH_AFTER) {
+            return;
+        }
+        self.published = Some(Instant::now());
+        let around = Around {
+            interfaces: self.interface_rows(),
+            store: self.keeping(),
+            messages: publishing.troubles.lines(),
+        };
+        publishing.feed.publish(&Snapshot::new(&self.live, hour, interval, publishing.since_ns, around));
+    }
+
+    fn interface_rows(&self) -> Vec<InterfaceRow> {
+        let row = |(name, mode): &(String, Mode)| {
+            let now = self.seen.iter().find(|nic| nic.name == *name);
+            let first = self.first.iter().find(|nic| nic.name == *name);
+            let since = |of: fn(&Nic) -> u64| Some(of(now?).saturating_sub(first.map_or(0, of)));
+            InterfaceRow {
+                interface: name.clone(),
+                mode: mode.as_str().to_owned(),
+                up: now.is_some() && !self.gone.contains(name),
+                received: since(|nic| nic.received),
+                dropped: since(|nic| nic.dropped),
+            }
+        };
+        self.modes.iter().map(row).collect()
+    }
+
+    fn keeping(&self) -> Option<Keeping> {
+        let state = self.counters.as_ref()?.state()?;
+        Some(Keeping {
+            trouble: state.trouble.map(|(trouble, _)| trouble.name().to_owned()),
+            since: state.trouble.map(|(_, since_ns)| time(since_ns)),
+            kept_until: (state.kept_until_ns > 0).then(|| time(state.kept_until_ns)),
+            fold_failing: self.folder.as_ref().is_some_and(|folder| folder.state().failing.is_some()),
+        })
     }
 
     fn write(&mut self, interval: &Interval) -> io::Result<()> {
@@ -442,11 +519,6 @@ impl Agent {
     }
 }
 
-/// A time in RFC 3339, UTC.
-fn time(ns: u64) -> String {
-    Timestamp::from_nanosecond(ns.into()).map(|time| time.to_string()).unwrap_or_default()
-}
-
 /// Columns and rows of the terminal at standard output, 100 × 40 where there is none.
 fn terminal_size() -> (usize, usize) {
     // SAFETY: plain integers.
@@ -462,14 +534,22 @@ fn terminal_size() -> (usize, usize) {
 
 /// Sends log lines to standard error, or to the foot of the screen.
 pub fn start_log(to: Option<Messages>) {
+    start_log_noting(to, None);
+}
+
+/// The same; warnings and errors are noted as well, with their time.
+pub fn start_log_noting(to: Option<Messages>, troubles: Option<Messages>) {
     let default = env_logger::Env::new().filter_or("TEITEN_LOG", "info");
     let mut builder = env_logger::Builder::from_env(default);
-    builder.format(|to, record| {
+    builder.format(move |to, record| {
         let level = match record.level() {
             log::Level::Error => "error: ",
             log::Level::Warn => "warning: ",
             _ => "",
         };
+        if let (Some(troubles), false) = (&troubles, level.is_empty()) {
+            troubles.push(format!("{:.0} {level}{}", Timestamp::now(), record.args()));
+        }
         writeln!(to, "{level}{}", record.args())
     });
     if let Some(messages) = to {

@@ -1,12 +1,14 @@
 //! Answers of a store as tables.
 
-use jiff::Timestamp;
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use std::borrow::Cow;
 
-use super::records::{Column, Records, Shape, dimension, grouped};
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::records::{Column, Presence, Records, Shape, dimension, grouped, row_schema};
 use crate::{
     model::{Dimension, Sensors, Value},
-    store::query::{Answer, Database, Extracted, Measured, Quality, Summary, Table},
+    store::query::{Answer, Database, Extracted, Measured, Previous, Quality, Summary, Table},
 };
 
 const MEASURES: [Column; 4] = [
@@ -30,6 +32,30 @@ const MEASURES: [Column; 4] = [
         description: "IPv4 packets per watched IPv4 address and day observed; null where the number of addresses is \
                       not known, or nothing was observed",
         unit: "packets per address and day",
+    },
+];
+
+/// What a row was in the period before.
+const BEFORE: [Column; 3] = [
+    Column {
+        name: "previous_packets",
+        shape: Shape::Count,
+        description: "Packets of the period before; null where nothing was observed, or the row may be among what a \
+                      bound of the store cut",
+        unit: "packets",
+    },
+    Column {
+        name: "previous_sources",
+        shape: Shape::Count,
+        description: "Estimate of their sources; null where that is not known or was not asked for",
+        unit: "sources",
+    },
+    Column {
+        name: "previous_rank",
+        shape: Shape::Count,
+        description: "Place among all rows of the period before, whose equals share one; null where there was no such \
+                      row",
+        unit: "",
     },
 ];
 
@@ -98,52 +124,85 @@ impl Records for Answered<'_> {
     }
 }
 
-impl Serialize for Summary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Databases<'a>(&'a [Database]);
-        impl Serialize for Databases<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                struct One<'a>(&'a Database);
-                impl Serialize for One<'_> {
-                    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                        let mut map = serializer.serialize_map(Some(3))?;
-                        map.serialize_entry("role", &self.0.role)?;
-                        map.serialize_entry("type", &self.0.name)?;
-                        map.serialize_entry("built", &self.0.built)?;
-                        map.end()
-                    }
-                }
-                let mut list = serializer.serialize_seq(Some(self.0.len()))?;
-                for database in self.0 {
-                    list.serialize_element(&One(database))?;
-                }
-                list.end()
-            }
+/// The rows of an answer, each with what it was in the period before.
+pub struct AnsweredBefore<'a> {
+    answered: Answered<'a>,
+    before: &'a [Previous],
+}
+
+impl<'a> AnsweredBefore<'a> {
+    /// `before`: in the order of the rows.
+    pub fn new(answer: &'a Answer, before: &'a [Previous]) -> Self {
+        Self { answered: Answered::new(answer), before }
+    }
+}
+
+impl Records for AnsweredBefore<'_> {
+    fn width(&self) -> usize {
+        self.answered.width() + BEFORE.len()
+    }
+
+    fn len(&self) -> usize {
+        self.answered.len()
+    }
+
+    fn column(&self, index: usize) -> Column {
+        match index.checked_sub(self.answered.width()) {
+            None => self.answered.column(index),
+            Some(index) => BEFORE[index.min(BEFORE.len() - 1)],
         }
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("from", &self.from)?;
-        map.serialize_entry("to", &self.to)?;
-        map.serialize_entry("time_zone", &self.time_zone)?;
-        map.serialize_entry("seconds", &self.seconds)?;
-        map.serialize_entry("observed_seconds", &self.observed_seconds)?;
-        map.serialize_entry("first", &self.first)?;
-        map.serialize_entry("last", &self.last)?;
-        map.serialize_entry("cubes", &self.cubes)?;
-        map.serialize_entry("packets", &self.packets)?;
-        map.serialize_entry("sources", &self.sources)?;
-        map.serialize_entry("rows", &self.rows)?;
-        map.serialize_entry("given", &self.given)?;
-        map.serialize_entry("other", &self.other)?;
-        map.serialize_entry("unattributed", &self.unattributed)?;
-        map.serialize_entry("lost", &self.lost)?;
-        map.serialize_entry("partial", &self.partial)?;
-        map.serialize_entry("pending_epochs", &self.pending_epochs)?;
-        map.serialize_entry("pending_packets", &self.pending_packets)?;
-        map.serialize_entry("cut", &self.cut)?;
-        map.serialize_entry("largest_only", &self.largest_only)?;
-        map.serialize_entry("sources_missing", &self.sources_missing)?;
-        map.serialize_entry("databases", &Databases(&self.databases))?;
-        map.end()
+    }
+
+    fn value(&self, row: usize, column: usize) -> Value {
+        let Some(index) = column.checked_sub(self.answered.width()) else {
+            return self.answered.value(row, column);
+        };
+        let Some(before) = self.before.get(row) else { return Value::Null };
+        match index {
+            0 => number(before.packets),
+            1 => number(before.sources),
+            2 => number(before.rank),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// A row of an answer as JSON, for its schema.
+pub struct AnswerRow;
+
+impl JsonSchema for AnswerRow {
+    fn schema_name() -> Cow<'static, str> {
+        "Row".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let [packets, sources, share, rate] = MEASURES;
+        let dimensions = Dimension::ALL.into_iter().filter(|&asked| asked != Dimension::Source);
+        let asked = dimensions.map(dimension).chain(BEFORE).map(|column| (column, Presence::Asked));
+        row_schema(asked.chain([
+            (packets, Presence::Always),
+            (sources, Presence::Nullable),
+            (share, Presence::Always),
+            (rate, Presence::Nullable),
+        ]))
+    }
+}
+
+/// A row of the quality of data as JSON, for its schema.
+pub struct QualityRow;
+
+impl JsonSchema for QualityRow {
+    fn schema_name() -> Cow<'static, str> {
+        "QualityRow".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        row_schema(QUALITY.map(|column| match column.name {
+            "time" | "nic_received" | "nic_dropped" | "coverage" | "databases" => {
+                (column, Presence::Nullable)
+            }
+            _ => (column, Presence::Always),
+        }))
     }
 }
 

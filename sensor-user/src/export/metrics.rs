@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     geo::Tables,
-    live::{Interval, Service, Totals},
-    model::{Class, kind_name},
+    live::{Interval, Totals},
+    model::{Class, Service, kind_name},
     store::{State, Trouble},
 };
 
@@ -345,7 +345,12 @@ pub type Shared = Arc<std::sync::Mutex<Metrics>>;
 ///
 /// If the listener fails.
 pub async fn serve(listener: TcpListener, metrics: Shared) -> std::io::Result<()> {
-    axum::serve(listener, Router::new().route("/metrics", get(scrape)).with_state(metrics)).await
+    axum::serve(listener, router(metrics)).await
+}
+
+/// The route of the exposition.
+pub fn router(metrics: Shared) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(metrics)
 }
 
 async fn scrape(extract::State(metrics): extract::State<Shared>, headers: HeaderMap) -> impl IntoResponse {

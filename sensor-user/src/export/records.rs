@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use schemars::{Schema, json_schema};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::model::{Dimension, Value};
@@ -78,6 +79,48 @@ pub const fn dimension(asked: Dimension) -> Column {
         Dimension::Tool => (Shape::Text, "Scanning tool by its mark: mirai, zmap, masscan or none"),
     };
     Column { name: asked.as_str(), shape, description, unit: "" }
+}
+
+/// How a column stands in a row's JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In every row, with a value.
+    Always,
+    /// In every row; null where there is no value.
+    Nullable,
+    /// In rows that were asked for it; null where there is no value.
+    Asked,
+}
+
+/// The JSON Schema of a row as an object.
+pub fn row_schema(columns: impl IntoIterator<Item = (Column, Presence)>) -> Schema {
+    let mut properties = serde_json::Map::new();
+    let mut required = Vec::new();
+    for (column, presence) in columns {
+        let (kind, format) = match column.shape {
+            Shape::Text | Shape::Bytes => ("string", None),
+            Shape::Time => ("string", Some("date-time")),
+            Shape::Bool => ("boolean", None),
+            Shape::Number | Shape::Count => ("integer", Some("uint64")),
+            Shape::Real | Shape::Share => ("number", Some("double")),
+        };
+        let mut schema = match presence {
+            Presence::Always => json_schema!({ "type": kind }),
+            Presence::Nullable | Presence::Asked => json_schema!({ "type": [kind, "null"] }),
+        };
+        if let Some(format) = format {
+            schema.insert("format".to_owned(), format.into());
+        }
+        let unit = if column.unit.is_empty() { String::new() } else { format!(" [{}]", column.unit) };
+        schema.insert("description".to_owned(), format!("{}{unit}", column.description).into());
+        properties.insert(column.name.to_owned(), schema.into());
+        if presence != Presence::Asked {
+            required.push(column.name);
+        }
+    }
+    json_schema!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false
+    })
 }
 
 impl Serialize for Value {

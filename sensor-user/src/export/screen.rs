@@ -22,6 +22,8 @@ pub struct Header {
     pub sensors: Vec<String>,
     /// Where counts are kept, if they are.
     pub store: Option<Kept>,
+    /// Where the dashboard is, if there is one.
+    pub dashboard: Option<String>,
 }
 
 /// What a store has.
@@ -75,6 +77,9 @@ pub fn render(
     let _ = writeln!(text, "{interfaces}{gap}{sensors}");
     if let Some(store) = &header.store {
         let _ = writeln!(text, "{}", store.line());
+    }
+    if let Some(dashboard) = &header.dashboard {
+        let _ = writeln!(text, "dashboard {dashboard}");
     }
     text.push('\n');
     text.push_str(&outcomes(now, since_start, seconds, width));
@@ -233,7 +238,7 @@ fn closed(lines: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::{live::Service, model::Protocol};
+    use crate::model::{Protocol, Service};
 
     use super::*;
 

@@ -1,8 +1,8 @@
-//! Random numbers of 128 bits, by which stores and generations are known.
+//! Bytes as people see them: of the random numbers by which stores and generations are known, of digests.
 
-/// Such a number as people see it: 32 lower-case hexadecimal digits.
-pub fn hex(id: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*id))
+/// Two lower-case hexadecimal digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use jiff::{
 
 use super::zone::{LAST, Slot, Zone};
 
+const DAY: i64 = 86_400;
+
 /// A stretch of time, in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
@@ -53,6 +55,8 @@ pub enum PeriodError {
     Empty(String),
     #[error("`{0}` is beyond the calendar, which ends in December 9999")]
     Range(String),
+    #[error("`{0}` is not in the past; name an end as well")]
+    NotPast(String),
 }
 
 impl Period {
@@ -93,6 +97,29 @@ impl Period {
             return Err(PeriodError::Skipped { text: text.to_owned(), zone: zone.name().to_owned() });
         }
         Ok(period)
+    }
+
+    /// From a time to another, each of which is what [`instant`] takes. A date as the end is included, a time is not.
+    /// Without an end the period ends with the hour of now, which is kept as a whole.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Period::parse`], and if what has no end does not begin in the past.
+    pub fn from(from: &str, to: Option<&str>, zone: &Zone, now: i64) -> Result<Self, PeriodError> {
+        if let Some(to) = to {
+            return Self::parse(&format!("{from}..{to}"), zone, now);
+        }
+        let (start, end) = (instant(from, zone, now)?, zone.hour_of(now).end());
+        if start >= end {
+            return Err(PeriodError::NotPast(from.to_owned()));
+        }
+        Ok(Self { kind: PeriodKind::Span, start, end })
+    }
+
+    /// The last 7 days: to the end of the hour of now.
+    pub fn last_days(zone: &Zone, now: i64) -> Self {
+        let start = zone.hour_of(now.saturating_sub(7 * DAY)).start;
+        Self { kind: PeriodKind::Span, start, end: zone.hour_of(now).end() }
     }
 
     fn between(text: &str, from: &str, to: &str, zone: &Zone, now: i64) -> Result<Self, PeriodError> {
@@ -152,6 +179,20 @@ impl Period {
             }
         };
         Self { kind: self.kind, start: before, end: self.start }
+    }
+
+    /// The period of the same kind just after; `None` beyond the calendar.
+    pub fn next(&self, zone: &Zone) -> Option<Self> {
+        let end = match self.kind {
+            PeriodKind::Days => {
+                let (first, next) = (zone.date_of(self.start), zone.date_of(self.end));
+                let days = first.duration_until(next).as_hours() / 24;
+                zone.start_of(next.checked_add(days.days()).ok()?)
+            }
+            PeriodKind::Span => self.end.saturating_add(self.end.saturating_sub(self.start)),
+            kind => Self::holding(kind, zone.date_of(self.end), zone)?.end,
+        };
+        (self.end < end && end < LAST).then_some(Self { kind: self.kind, start: self.end, end })
     }
 
     /// The days that the period touches, in order. A [`PeriodKind::Span`] may begin and end within one.
@@ -433,6 +474,53 @@ mod tests {
         let new_york = zone("America/New_York");
         assert_eq!(previous("2019-11-03..2019-11-09", &new_york), "2019-10-27..2019-11-02");
         assert_eq!(previous("2019-W45", &new_york), "2019-W44");
+    }
+
+    #[test]
+    fn the_period_after_is_of_the_same_kind() {
+        for (text, name, after) in [
+            ("2020-02-28", "Asia/Tokyo", "2020-02-29"),
+            ("2020-W53", "Asia/Tokyo", "2021-W01"),
+            ("2019-12", "Asia/Tokyo", "2020-01"),
+            ("2019-Q4", "Asia/Tokyo", "2020-Q1"),
+            ("2019", "Asia/Tokyo", "2020"),
+            ("2019-08-31..2019-09-30", "Asia/Tokyo", "2019-10-01..2019-10-31"),
+            (
+                "2019-10-02T06:00..2019-10-03T12:00",
+                "Asia/Tokyo",
+                "2019-10-03T12:00:00+09:00..2019-10-04T18:00:00+09:00",
+            ),
+            // The clock skipped a day, and was set back.
+            ("2011-12-29", "Pacific/Apia", "2011-12-31"),
+            ("2019-10-27..2019-11-02", "America/New_York", "2019-11-03..2019-11-09"),
+        ] {
+            let zone = zone(name);
+            let period = Period::parse(text, &zone, NOW).unwrap();
+            let next = period.next(&zone).unwrap();
+            assert_eq!((next.start, next.kind), (period.end, period.kind));
+            assert_eq!(next.text(&zone), after, "{text}");
+            assert_eq!(next.previous(&zone).end, next.start);
+        }
+        let tokyo = zone("Asia/Tokyo");
+        let last = Period::parse("9998", &tokyo, NOW).unwrap();
+        assert_eq!(last.next(&tokyo), None);
+    }
+
+    #[test]
+    fn what_has_no_end_ends_with_this_hour() {
+        let tokyo = zone("Asia/Tokyo");
+        let said = |period: Period| (tokyo.rfc3339(period.start), tokyo.rfc3339(period.end));
+        let until = |from, to| Period::from(from, to, &tokyo, NOW);
+        let end = "2019-11-14T13:00:00+09:00".to_owned();
+        assert_eq!(said(until("-36h", None).unwrap()), ("2019-11-13T00:34:56+09:00".to_owned(), end.clone()));
+        assert_eq!(
+            until("2019-10-01", Some("2019-10-31")),
+            Period::parse("2019-10-01..2019-10-31", &tokyo, 0)
+        );
+        assert_eq!(said(Period::last_days(&tokyo, NOW)), ("2019-11-07T12:00:00+09:00".to_owned(), end));
+        let error = until("2019-11-15", None).unwrap_err().to_string();
+        assert_eq!(error, "`2019-11-15` is not in the past; name an end as well");
+        assert!(matches!(until("x", None), Err(PeriodError::Time(text)) if text == "x"));
     }
 
     #[test]

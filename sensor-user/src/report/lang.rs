@@ -9,10 +9,28 @@ use jiff::{
     civil::{Date, DateTime},
     fmt::temporal::Pieces,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use unic_langid::{LanguageIdentifier, langid};
 
 /// A language that reports are written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    ValueEnum,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum Lang {
     /// English
     #[default]

@@ -5,6 +5,7 @@
 //! | [`model`] | what a report says, in no language: the JSON document |
 //! | [`gather`] | from a store to a report |
 //! | [`frozen`] | reports that stay what they were |
+//! | [`make`] | the frozen report, or the one from the store |
 //! | [`publish`] | what everybody may know |
 //! | [`advisories`], [`scanners`], [`notes`] | files that users keep |
 //! | [`lang`], [`names`] | languages, and names of regions and services |
@@ -20,6 +21,7 @@ pub mod gather;
 pub mod html;
 pub mod json;
 pub mod lang;
+pub mod make;
 pub mod markdown;
 pub mod model;
 pub mod names;

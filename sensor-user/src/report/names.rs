@@ -81,6 +81,16 @@ impl Names {
         })
     }
 
+    /// All regions that have names.
+    pub fn regions(&self) -> impl Iterator<Item = Region> {
+        self.regions.keys().copied()
+    }
+
+    /// All ports that have names.
+    pub fn services(&self) -> impl Iterator<Item = Service> {
+        self.services.keys().copied()
+    }
+
     /// IANA's name of a port, which does not prove what is spoken there.
     pub fn service(&self, service: Service) -> Option<&str> {
         self.services.get(&service).map(String::as_str)

@@ -28,6 +28,19 @@ pub struct Page {
     pub words: Words,
 }
 
+impl Page {
+    /// All tables, in their order.
+    pub fn tables(&self) -> Vec<&Table> {
+        let blocks = self.sections.iter().flat_map(|section| &section.blocks);
+        blocks
+            .filter_map(|block| match block {
+                Block::Table(table) => Some(table),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
 /// Words that a format needs for itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {

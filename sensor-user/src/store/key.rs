@@ -62,7 +62,11 @@ pub(super) fn make(path: &Path) -> Result<[u8; 16], StoreError> {
 }
 
 /// Random bytes of the operating system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+///
+/// # Errors
+///
+/// If it gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     const PATH: &str = "/dev/urandom";
     let mut bytes = [0; N];
     File::open(PATH)

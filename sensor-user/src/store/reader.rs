@@ -15,6 +15,9 @@ use super::{
 };
 use crate::model::Zone;
 
+/// Steps of SQLite between two looks at whether to stop: some tenths of a millisecond.
+const STEPS: i32 = 10_000;
+
 /// A store that is only read, while somebody else may write it.
 #[derive(Debug)]
 pub struct Reader {
@@ -93,6 +96,17 @@ impl Reader {
     /// Its file, by its absolute path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Ends whatever is read from now on with an error as soon as `stop` says so, which is asked every few thousand
+    /// steps of SQLite.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite cannot be told.
+    pub fn stop_when(&mut self, stop: impl FnMut() -> bool + Send + 'static) -> Result<(), StoreError> {
+        let told = self.connection.progress_handler(STEPS, Some(stop));
+        told.map_err(|source| StoreError::sqlite(&self.path, "read it", Some(&self.connection), source))
     }
 
     /// Reads something; `action` completes "cannot …". Statements see one state of the store

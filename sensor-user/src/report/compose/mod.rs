@@ -23,6 +23,8 @@ mod trend;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
     lang::{Lang, Messages, level, rate, say, signed, thousands},
@@ -41,6 +43,78 @@ pub fn page(report: &Report, lang: Lang, names: &Names) -> Page {
 pub fn sentences(report: &Report, lang: Lang, names: &Names) -> BTreeMap<String, String> {
     let writer = Writer { report, messages: Messages::new(lang), names };
     report.findings.iter().map(|finding| (finding.id.clone(), writer.told(finding).text)).collect()
+}
+
+/// Names in a language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NameLists {
+    /// Regions and groups of sources that have none, by code: `JP`, `unknown`.
+    pub regions: BTreeMap<String, String>,
+    /// Services, by port or type and protocol: `23/tcp`, `8/icmp`. A port's name does not prove what is spoken there.
+    pub services: BTreeMap<String, String>,
+}
+
+impl NameLists {
+    /// All names that a report knows.
+    pub fn new(lang: Lang, names: &Names) -> Self {
+        let messages = Messages::new(lang);
+        let groups = [Region::UNKNOWN, Region::NON_ROUTABLE, Region::UNATTRIBUTED, Region::OTHER];
+        let region = |region: Region| (region.to_string(), region_name(&messages, names, region));
+        let services = names.services().chain(ICMP.iter().map(|&(service, _)| service));
+        let service =
+            |service: Service| Some((service.to_string(), service_name(&messages, names, service)?));
+        Self {
+            regions: groups.into_iter().chain(names.regions()).map(region).collect(),
+            services: services.filter_map(service).collect(),
+        }
+    }
+}
+
+const fn icmp(number: u16) -> Service {
+    Service { protocol: Protocol::Icmp, number }
+}
+
+const fn icmpv6(number: u16) -> Service {
+    Service { protocol: Protocol::Icmpv6, number }
+}
+
+/// Types of ICMP that have names, and their messages.
+const ICMP: [(Service, &str); 17] = [
+    (icmp(0), "icmp-0"),
+    (icmp(3), "icmp-3"),
+    (icmp(5), "icmp-5"),
+    (icmp(8), "icmp-8"),
+    (icmp(9), "icmp-9"),
+    (icmp(10), "icmp-10"),
+    (icmp(11), "icmp-11"),
+    (icmp(13), "icmp-13"),
+    (icmp(15), "icmp-15"),
+    (icmp(17), "icmp-17"),
+    (icmpv6(1), "icmpv6-1"),
+    (icmpv6(2), "icmpv6-2"),
+    (icmpv6(3), "icmpv6-3"),
+    (icmpv6(128), "icmpv6-128"),
+    (icmpv6(129), "icmpv6-129"),
+    (icmpv6(135), "icmpv6-135"),
+    (icmpv6(139), "icmpv6-139"),
+];
+
+fn service_name(m: &Messages, names: &Names, service: Service) -> Option<String> {
+    if let Some(name) = names.service(service) {
+        return Some(name.to_owned());
+    }
+    let (_, id) = ICMP.iter().find(|(known, _)| *known == service)?;
+    Some(m.get(id, &[]))
+}
+
+fn region_name(m: &Messages, names: &Names, region: Region) -> String {
+    match region {
+        Region::UNKNOWN => say!(m, "region-unknown"),
+        Region::NON_ROUTABLE => say!(m, "region-non-routable"),
+        Region::UNATTRIBUTED => say!(m, "region-unattributed"),
+        Region::OTHER => say!(m, "region-other"),
+        _ => names.region(region, m.lang()).unwrap_or(region.as_str()).to_owned(),
+    }
 }
 
 /// What everything on a page is written from.
@@ -134,30 +208,7 @@ impl Writer<'_> {
 
     /// What runs there by its registered name: `telnet`, `echo request`.
     fn service_name(&self, service: Service) -> Option<String> {
-        if let Some(name) = self.names.service(service) {
-            return Some(name.to_owned());
-        }
-        let id = match (service.protocol, service.number) {
-            (Protocol::Icmp, 0) => "icmp-0",
-            (Protocol::Icmp, 3) => "icmp-3",
-            (Protocol::Icmp, 5) => "icmp-5",
-            (Protocol::Icmp, 8) => "icmp-8",
-            (Protocol::Icmp, 9) => "icmp-9",
-            (Protocol::Icmp, 10) => "icmp-10",
-            (Protocol::Icmp, 11) => "icmp-11",
-            (Protocol::Icmp, 13) => "icmp-13",
-            (Protocol::Icmp, 15) => "icmp-15",
-            (Protocol::Icmp, 17) => "icmp-17",
-            (Protocol::Icmpv6, 1) => "icmpv6-1",
-            (Protocol::Icmpv6, 2) => "icmpv6-2",
-            (Protocol::Icmpv6, 3) => "icmpv6-3",
-            (Protocol::Icmpv6, 128) => "icmpv6-128",
-            (Protocol::Icmpv6, 129) => "icmpv6-129",
-            (Protocol::Icmpv6, 135) => "icmpv6-135",
-            (Protocol::Icmpv6, 139) => "icmpv6-139",
-            _ => return None,
-        };
-        Some(self.messages.get(id, &[]))
+        service_name(&self.messages, self.names, service)
     }
 
     /// `23/TCP (telnet)`.
@@ -171,14 +222,7 @@ impl Writer<'_> {
 
     /// A region's name, as it stands in tables and headings.
     fn region(&self, region: Region) -> String {
-        let m = &self.messages;
-        match region {
-            Region::UNKNOWN => say!(m, "region-unknown"),
-            Region::NON_ROUTABLE => say!(m, "region-non-routable"),
-            Region::UNATTRIBUTED => say!(m, "region-unattributed"),
-            Region::OTHER => say!(m, "region-other"),
-            _ => self.names.region(region, m.lang()).unwrap_or(region.as_str()).to_owned(),
-        }
+        region_name(&self.messages, self.names, region)
     }
 
     /// A region's name in a sentence: `the Netherlands`.

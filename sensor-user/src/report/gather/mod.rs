@@ -85,6 +85,13 @@ pub fn gather(reader: &Reader, request: &Request<'_>) -> Result<Report, GatherEr
     reader.at_rest(|| Gathering::new(reader, request)?.report())
 }
 
+/// The first second and the first one after all that a report of a period looks at.
+pub fn reach(period: &Period, zone: &Zone) -> (i64, i64) {
+    let before = period.start.saturating_sub(HISTORY * DAY);
+    let first = zone.day_of(period.previous(zone).start.min(before)).start;
+    (first, zone.day_of(period.end.saturating_sub(1)).end())
+}
+
 /// All that the parts of a report need.
 struct Gathering<'a> {
     reader: &'a Reader,
@@ -106,8 +113,7 @@ impl<'a> Gathering<'a> {
         let zone = reader.zone();
         let period = request.period;
         let previous = period.previous(zone);
-        let first = previous.start.min(period.start.saturating_sub(HISTORY * DAY));
-        let first = zone.day_of(first).start;
+        let (first, _) = reach(&period, zone);
         let days: Vec<Slot> = Period { start: first, ..period }.days(zone).collect();
         let last = days.last().map_or(period.end, |day| day.end());
         let kept = reader.sensors()?;

@@ -5,6 +5,7 @@
 //! condition and a dimension mean the same as in [`crate::cube`].
 
 mod bins;
+mod compare;
 mod daily;
 mod extract;
 mod group;
@@ -23,7 +24,9 @@ use std::collections::BTreeSet;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rusqlite::{CachedStatement, Connection, Transaction, params_from_iter, types::Value as SqlValue};
+use schemars::JsonSchema;
 use sensor_common::kind::Family;
+use serde::Serialize;
 
 use self::{
     group::Group,
@@ -40,6 +43,7 @@ pub(in crate::store) use daily::service_of;
 
 pub use self::{
     bins::{Binned, Bins, Series},
+    compare::{Compared, Previous},
     daily::{Daily, DailyCounts, Key, SensorRow, Told},
     extract::{ExtractLevel, Extracted},
     prefixes::{PrefixChange, PrefixChanges, PrefixesOf, SurveyPackets},
@@ -86,6 +90,8 @@ pub struct Query {
     pub step: Option<Step>,
     /// Sources are not wanted, and so no sketch is read.
     pub packets_only: bool,
+    /// More rows than this, before `top` is looked at, are an error; `None`: there is room for any number.
+    pub most: Option<usize>,
 }
 
 /// What is known about the packets of a row.
@@ -115,37 +121,43 @@ pub struct Answer {
 }
 
 /// What an answer is of, and what is missing from it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Summary {
-    /// Begin and end of the period, with the offset of the store's time zone.
+    /// Begin of the period, with the offset of the store's time zone.
     pub from: String,
+    /// Its end, which is not included.
     pub to: String,
+    /// IANA name of the store's time zone.
     pub time_zone: String,
+    /// Length of the period.
     pub seconds: u64,
     /// Seconds of them, summed over all agents, in which packets could arrive.
     pub observed_seconds: f64,
-    /// Begin of the first and end of the last span with data.
+    /// Begin of the first stretch with data; null where there is none.
     pub first: Option<String>,
+    /// End of the last one.
     pub last: Option<String>,
     /// Cubes that the answer is from.
     pub cubes: Vec<&'static str>,
     /// Packets that match or may match: those of all rows, and `other`.
     pub packets: u64,
-    /// Estimate of how many sources sent them; `None` where no source is known.
+    /// Estimate of how many sources sent them; null where no source is known.
     pub sources: Option<u64>,
-    /// How many rows there are, and how many of them are given.
+    /// How many rows there are.
     pub rows: u64,
+    /// How many of them are given.
     pub given: u64,
-    /// Packets in no row: a bound of the cube cut a value that was asked for, or it was lost with the source.
+    /// Packets in no row: a bound of the store cut a value that was asked for, or it was lost with the source.
     pub other: u64,
     /// Packets that match or may match whose source was lost. They are among `packets`.
     pub unattributed: u64,
     /// Packets of all kinds in the period that lost their source.
     pub lost: u64,
-    /// Packets of all kinds in spans that reach beyond the period, or beyond a step. They are not counted.
+    /// Packets of all kinds in stretches that reach beyond the period, or beyond a step. They are not counted.
     pub partial: u64,
-    /// Epochs in the period that are not in the cubes yet, and their packets of all kinds. They are not counted.
+    /// Epochs in the period that are not in the cubes yet. They are not counted.
     pub pending_epochs: u64,
+    /// Their packets of all kinds.
     pub pending_packets: u64,
     /// Whether a bound cut rows of the cubes that were used.
     pub cut: bool,
@@ -153,15 +165,19 @@ pub struct Summary {
     pub largest_only: bool,
     /// Why some sources cannot be told: sketches that do not merge, or are damaged.
     pub sources_missing: Option<String>,
+    /// Databases of regions and autonomous systems that were in use.
     pub databases: Vec<Database>,
 }
 
 /// A database of regions or autonomous systems that was in use.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Database {
+    /// `country` or `asn`.
     pub role: String,
+    /// What its maker calls it.
+    #[serde(rename = "type")]
     pub name: String,
-    /// When it was built, where it says so.
+    /// When it was built; null where it does not say.
     pub built: Option<String>,
 }
 
@@ -192,6 +208,12 @@ pub enum QueryError {
     Source,
     #[error("dimension {0} is asked for twice")]
     Twice(&'static str),
+    #[error(
+        "there are more than {0} rows to tell apart; ask for a shorter period, fewer dimensions, or less of them"
+    )]
+    Many(usize),
+    #[error("rows by time have no period before to be compared with")]
+    Time,
     #[error("there is no sensor `{name}` in the store; there {}", sensors_said(.known))]
     NoSensor { name: String, known: Vec<String> },
 }
@@ -460,13 +482,13 @@ struct Counted {
 }
 
 impl Plan<'_> {
-    fn count(&self, spans: &[Span]) -> rusqlite::Result<Counted> {
+    fn count(&self, spans: &[Span], most: Option<usize>) -> Result<Counted, QueryError> {
         let mut scans = Scans::new(Reads::Counts, None);
         let mut counted = Counted::default();
         for span in spans {
             let Some(table) = self.table(span.cut) else { continue };
             let time = self.time(span);
-            scans.of(self, table)?.run::<rusqlite::Error>(span.id, None, |cells, row, next| {
+            scans.of(self, table)?.run::<QueryError>(span.id, None, |cells, row, next| {
                 let (packets, v4) = (count(row, next)?, count(row, next + 1)?);
                 let group = match self.matches(table, &cells) {
                     Some(false) => return Ok(()),
@@ -478,6 +500,9 @@ impl Plan<'_> {
                         let counts = counted.groups.entry(group).or_default();
                         counts.packets = counts.packets.saturating_add(packets);
                         counts.v4 = counts.v4.saturating_add(v4);
+                        if let Some(most) = most.filter(|&most| counted.groups.len() > most) {
+                            return Err(QueryError::Many(most));
+                        }
                     }
                     None => counted.other = counted.other.saturating_add(packets),
                 }
@@ -654,42 +679,99 @@ fn address_days(watched: &Watched, group: &Group, by_sensor: bool) -> Option<f64
     sum.filter(|&sum| sum > 0).map(|sum| sum as f64 / 1e9 / 86_400.0)
 }
 
+/// What a question needs before it is answered.
+struct Asked<'a> {
+    plan: Plan<'a>,
+    /// The cube for a span that is not cut.
+    table: Table,
+    chosen: Chosen,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        connection: &'a Connection,
+        zone: &'a Zone,
+        query: &'a Query,
+        sensors: &'a Sensors,
+    ) -> Result<Self, QueryError> {
+        if query.from >= query.to {
+            return Err(QueryError::Period);
+        }
+        let mut seen = 0u32;
+        for &dimension in &query.by {
+            if dimension == Dimension::Source {
+                return Err(QueryError::Source);
+            }
+            if seen >> dimension as u8 & 1 != 0 {
+                return Err(QueryError::Twice(dimension.as_str()));
+            }
+            seen |= 1 << dimension as u8;
+        }
+        let filter = condition(query);
+        let unknown = |name: &&str| !sensors.names.iter().any(|known| known == name);
+        if let Some(name) = filter.iter().flat_map(Filter::sensors).find(unknown) {
+            return Err(QueryError::NoSensor { name: name.to_owned(), known: sensors.names.clone() });
+        }
+        let by_time = query.by.contains(&Dimension::Time);
+        let step = by_time.then(|| query.step.unwrap_or(Step::Day));
+        let needed: Vec<Dimension> = query.by.iter().copied().chain(of_filter(filter.as_ref())).collect();
+        let plan = Plan { connection, zone, by: &query.by, filter, needed, step, sensors };
+        let Some(table) = plan.table(0) else {
+            return Err(QueryError::NotKept { asked: asked(&plan.needed) });
+        };
+        let near = spans::near(connection, query.from, query.to)?;
+        let chosen = spans::choose(&near, query.from, query.to, step, table.is_of_days(), zone);
+        Ok(Self { plan, table, chosen })
+    }
+}
+
+/// Groups with their counts and sources.
+type Ranking = Vec<(Group, Counts, Option<u64>)>;
+
+/// Groups in the order of a question, with sources where they are wanted; and why some cannot be told.
+fn rank(
+    plan: &Plan<'_>,
+    spans: &[Span],
+    groups: Groups<Counts>,
+    query: &Query,
+) -> rusqlite::Result<(Ranking, Option<String>)> {
+    let mut ranked: Ranking = groups.into_iter().map(|(group, counts)| (group, counts, None)).collect();
+    let count = ranked.len();
+    if query.rank == Rank::Packets {
+        order(&mut ranked, query.top);
+    }
+    let with_sources = if query.packets_only { 0 } else { ranked.len() };
+    let mut missing = None;
+    for batch in ranked[..with_sources].chunks_mut(BATCH) {
+        let wanted: Vec<Group> = batch.iter().map(|(group, ..)| *group).collect();
+        let (unions, trouble) = plan.sources(spans, &wanted, wanted.len() == count)?;
+        missing = missing.or(trouble);
+        for ((_, _, sources), union) in batch.iter_mut().zip(unions) {
+            *sources = union.estimate();
+        }
+    }
+    if query.rank == Rank::Sources {
+        order(&mut ranked, query.top);
+    }
+    Ok((ranked, missing))
+}
+
 /// Answers a question, from one state of the store.
 fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer, QueryError> {
-    if query.from >= query.to {
-        return Err(QueryError::Period);
-    }
-    let mut seen = 0u32;
-    for &dimension in &query.by {
-        if dimension == Dimension::Source {
-            return Err(QueryError::Source);
-        }
-        if seen >> dimension as u8 & 1 != 0 {
-            return Err(QueryError::Twice(dimension.as_str()));
-        }
-        seen |= 1 << dimension as u8;
-    }
     let _state = one_state(connection)?;
     let sensors = Sensors::read(connection)?;
-    let filter = condition(query);
-    if let Some(name) =
-        filter.iter().flat_map(Filter::sensors).find(|&name| !sensors.names.iter().any(|known| known == name))
-    {
-        return Err(QueryError::NoSensor { name: name.to_owned(), known: sensors.names.clone() });
-    }
-    let by_time = query.by.contains(&Dimension::Time);
-    let step = by_time.then(|| query.step.unwrap_or(Step::Day));
-    let mut of_filter = Vec::new();
-    if let Some(filter) = &filter {
-        filter.dimensions(&mut |dimension| of_filter.push(dimension));
-    }
-    let needed: Vec<Dimension> = query.by.iter().chain(&of_filter).copied().collect();
-    let plan = Plan { connection, zone, by: &query.by, filter, needed, step, sensors: &sensors };
-    let Some(table) = plan.table(0) else { return Err(QueryError::NotKept { asked: asked(&plan.needed) }) };
+    Ok(found(connection, zone, query, &sensors)?.0)
+}
 
-    let near = spans::near(connection, query.from, query.to)?;
-    let chosen = spans::choose(&near, query.from, query.to, step, table.is_of_days(), zone);
-    let Counted { groups, other } = plan.count(&chosen.spans)?;
+/// The answer to a question, and the groups that its rows are of.
+fn found(
+    connection: &Connection,
+    zone: &Zone,
+    query: &Query,
+    sensors: &Sensors,
+) -> Result<(Answer, Vec<Group>), QueryError> {
+    let Asked { plan, table, chosen } = Asked::new(connection, zone, query, sensors)?;
+    let Counted { groups, other } = plan.count(&chosen.spans, query.most)?;
 
     let mut summary = summary(&plan, query, &chosen)?;
     let in_rows = groups.values().fold(0u64, |sum, counts| sum.saturating_add(counts.packets));
@@ -700,31 +782,15 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     if !query.packets_only {
         // Of all. Where there are no rows to tell apart this may be another, smaller cube, but not one that
         // knows of prefixes beyond the largest.
-        let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter };
+        let needed = if table.is_of_days() { plan.needed.clone() } else { of_filter(plan.filter.as_ref()) };
         let all = Plan { by: &[], needed, step: None, filter: plan.filter.clone(), ..plan };
         let (total, trouble) = all.sources(&chosen.spans, &[Group::default()], true)?;
         summary.sources = total.first().and_then(Union::estimate);
         summary.sources_missing = trouble;
     }
 
-    let mut ranked: Vec<(Group, Counts, Option<u64>)> =
-        groups.into_iter().map(|(group, counts)| (group, counts, None)).collect();
-    let count = ranked.len();
-    if query.rank == Rank::Packets {
-        order(&mut ranked, query.top);
-    }
-    let with_sources = if query.packets_only { 0 } else { ranked.len() };
-    for batch in ranked[..with_sources].chunks_mut(BATCH) {
-        let wanted: Vec<Group> = batch.iter().map(|(group, ..)| *group).collect();
-        let (unions, trouble) = plan.sources(&chosen.spans, &wanted, wanted.len() == count)?;
-        summary.sources_missing = summary.sources_missing.or(trouble);
-        for ((_, _, sources), union) in batch.iter_mut().zip(unions) {
-            *sources = union.estimate();
-        }
-    }
-    if query.rank == Rank::Sources {
-        order(&mut ranked, query.top);
-    }
+    let (ranked, trouble) = rank(&plan, &chosen.spans, groups, query)?;
+    summary.sources_missing = summary.sources_missing.or(trouble);
     summary.given = ranked.len() as u64;
 
     let watched = plan.watched(&chosen.spans)?;
@@ -737,6 +803,7 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
     };
     let only_v6 = plan.filter.as_ref().is_some_and(is_v6);
     let by_sensor = query.by.contains(&Dimension::Sensor);
+    let groups = ranked.iter().map(|(group, ..)| *group).collect();
     let rows = ranked.into_iter().map(|(group, counts, sources)| {
         let days = address_days(&watched, &group, by_sensor);
         let is_v6 = only_v6 || group.row.family == Some(Family::V6);
@@ -749,7 +816,16 @@ fn answer(connection: &Connection, zone: &Zone, query: &Query) -> Result<Answer,
             rate: days.filter(|_| !is_v6).map(|days| counts.v4 as f64 / days),
         }
     });
-    Ok(Answer { by: query.by.clone(), rows: rows.collect(), summary })
+    Ok((Answer { by: query.by.clone(), rows: rows.collect(), summary }, groups))
+}
+
+/// The dimensions that a condition hangs on.
+fn of_filter(filter: Option<&Filter>) -> Vec<Dimension> {
+    let mut dimensions = Vec::new();
+    if let Some(filter) = filter {
+        filter.dimensions(&mut |dimension| dimensions.push(dimension));
+    }
+    dimensions
 }
 
 /// The condition of a question, class and family included.
@@ -775,7 +851,7 @@ fn asked(needed: &[Dimension]) -> String {
 }
 
 /// Sorts by time, then the most first, then by values; keeps the first so many of each time.
-fn order(ranked: &mut Vec<(Group, Counts, Option<u64>)>, top: Option<usize>) {
+fn order(ranked: &mut Ranking, top: Option<usize>) {
     ranked.sort_unstable_by(|(a, more, more_sources), (b, less, less_sources)| {
         a.row
             .time
@@ -839,10 +915,7 @@ fn summary(plan: &Plan<'_>, query: &Query, chosen: &Chosen) -> Result<Summary, Q
 
 /// Packets that match or may match whose source was lost.
 fn unattributed(plan: &Plan<'_>, spans: &[Span]) -> rusqlite::Result<u64> {
-    let mut needed = Vec::new();
-    if let Some(filter) = &plan.filter {
-        filter.dimensions(&mut |dimension| needed.push(dimension));
-    }
+    let mut needed = of_filter(plan.filter.as_ref());
     if needed.contains(&Dimension::Prefix) {
         // The lists of prefixes hold no such packets.
         return Ok(0);

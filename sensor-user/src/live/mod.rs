@@ -3,7 +3,9 @@
 //! Bounded whatever arrives: counts are by port, region, kind, sensor and tool, of which there are
 //! only so many.
 
-use std::mem;
+mod hour;
+
+use std::{hash::Hash, mem};
 
 use hashbrown::HashMap;
 use sensor_common::{
@@ -16,23 +18,12 @@ use crate::{
     cube::{Cube, SourceLengths, class_of_unattributed},
     geo::Tables,
     kernel::{Drain, Mismatch, account::Detail},
-    model::{Class, Dimension, Protocol, Region, Row, Sensors},
+    model::{Class, Dimension, Protocol, Region, Row, Sensors, Service, has_victim_port},
+    sketch::SketchKey,
 };
 
-/// What is ranked among destination ports: a port of a transport, or a type of ICMP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Service {
-    pub protocol: Protocol,
-    /// Destination port, or ICMP type.
-    pub number: u16,
-}
-
-impl std::fmt::Display for Service {
-    /// `23/tcp`, `8/icmp`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{}/{}", self.number, self.protocol))
-    }
-}
+use self::hour::Sources;
+pub use self::hour::{Hour, Point};
 
 /// Counts over a span of time.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +49,9 @@ pub struct Totals {
     pub sensors: HashMap<(u8, Class), u64>,
     /// Packets of class `scan` by tool, those without one included. What lost its source is in none.
     pub tools: HashMap<Tool, u64>,
+    /// Packets of class `backscatter` by the attacked service, where that has a port. What lost its source is in
+    /// none.
+    pub attacked: HashMap<Service, u64>,
 }
 
 impl Totals {
@@ -76,6 +70,11 @@ impl Totals {
         top(&self.services, most, |_| true)
     }
 
+    /// The attacked services with the most backscatter, most first, and how many packets all have.
+    pub fn top_attacked(&self, most: usize) -> (Vec<(Service, u64)>, u64) {
+        top(&self.attacked, most, |_| true)
+    }
+
     /// The regions with the most scan packets, most first, and how many packets all regions have.
     /// Groups that are no region are not ranked, and not in the sum.
     pub fn top_regions(&self, most: usize) -> (Vec<(Region, u64)>, u64) {
@@ -92,21 +91,18 @@ impl Totals {
         for (sum, more) in self.kinds.as_flattened_mut().iter_mut().zip(other.kinds.as_flattened()) {
             *sum += *more;
         }
-        for (&key, packets) in &other.classes {
-            *self.classes.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.services {
-            *self.services.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.regions {
-            *self.regions.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.sensors {
-            *self.sensors.entry(key).or_default() += packets;
-        }
-        for (&key, packets) in &other.tools {
-            *self.tools.entry(key).or_default() += packets;
-        }
+        add_all(&mut self.classes, &other.classes);
+        add_all(&mut self.services, &other.services);
+        add_all(&mut self.regions, &other.regions);
+        add_all(&mut self.sensors, &other.sensors);
+        add_all(&mut self.tools, &other.tools);
+        add_all(&mut self.attacked, &other.attacked);
+    }
+}
+
+fn add_all<K: Copy + Eq + Hash>(sums: &mut HashMap<K, u64>, more: &HashMap<K, u64>) {
+    for (&key, packets) in more {
+        *sums.entry(key).or_default() += packets;
     }
 }
 
@@ -147,6 +143,8 @@ pub struct Live {
     span: Option<(u64, u64)>,
     scratch: Scratch,
     rows: Option<Cube>,
+    lengths: SourceLengths,
+    hour: Option<Hour>,
 }
 
 impl Live {
@@ -163,7 +161,19 @@ impl Live {
             mismatches: Vec::new(),
             span: None,
             rows: rows.map(|dimensions| Cube::new(dimensions, lengths).bounded(Self::MOST_ROWS)),
+            lengths,
+            hour: None,
         }
+    }
+
+    /// Keeps the last hour as well. `key`: what sources are hashed with.
+    pub fn with_hour(self, key: SketchKey) -> Self {
+        Self { hour: Some(Hour::new(Sources::new(key, self.lengths))), ..self }
+    }
+
+    /// The last hour, if it is kept.
+    pub fn hour(&self) -> Option<&Hour> {
+        self.hour.as_ref()
     }
 
     /// The sensors that packets are counted by.
@@ -190,7 +200,7 @@ impl Live {
             kinds: drain.kinds,
             ..Totals::default()
         };
-        self.scratch.add(drain, &self.sensors, geo);
+        self.scratch.add(drain, &self.sensors, geo, self.hour.as_mut().map(Hour::sources));
         self.scratch.pour(&mut totals);
         self.interval.add(&totals);
         self.mismatches.extend_from_slice(&drain.mismatches);
@@ -212,7 +222,12 @@ impl Live {
             }
             None => (Vec::new(), 0),
         };
-        Some(Interval { start_ns, end_ns, totals, rows, cut, mismatches: mem::take(&mut self.mismatches) })
+        let mismatches = mem::take(&mut self.mismatches);
+        let interval = Interval { start_ns, end_ns, totals, rows, cut, mismatches };
+        if let Some(hour) = &mut self.hour {
+            hour.close(&interval);
+        }
+        Some(interval)
     }
 }
 
@@ -236,7 +251,12 @@ struct Scratch {
     sensors: Vec<[u64; Class::ALL.len()]>,
     /// Scan packets by tool.
     tools: [u64; Tool::ALL.len()],
+    /// Backscatter by protocol and port of the attacked service: the first rows of [`Scratch::services`].
+    attacked: Vec<u64>,
 }
+
+/// Protocols of attacked services: the first ones of [`WITH_PORTS`].
+const ATTACKED: usize = 2 << 16;
 
 impl Scratch {
     fn new(sensors: &Sensors) -> Self {
@@ -249,10 +269,12 @@ impl Scratch {
             regions: vec![0; Region::INDICES],
             classes: Default::default(),
             tools: Default::default(),
+            attacked: vec![0; ATTACKED],
         }
     }
 
-    fn add(&mut self, drain: &Drain, sensors: &Sensors, geo: &Tables) {
+    /// Adds a drain. Sources of scans go to `sources`, where somebody wants them.
+    fn add(&mut self, drain: &Drain, sensors: &Sensors, geo: &Tables, mut sources: Option<&mut Sources>) {
         for slot in &drain.tallies {
             // What does not unpack, or names no sensor, was reported by the books or is theirs.
             let Some(key) = Key::unpack(slot.source, slot.meta) else { continue };
@@ -267,7 +289,15 @@ impl Scratch {
                 if let Some(service) = service_index(key.kind, key.family, key.port) {
                     self.services[service] += packets;
                 }
-                self.regions[geo.region(key.family, key.source).index()] += packets;
+                let region = geo.region(key.family, key.source);
+                self.regions[region.index()] += packets;
+                if let Some(sources) = &mut sources {
+                    sources.insert(region, key.family, key.source);
+                }
+            } else if class == Some(Class::Backscatter)
+                && let Some(service) = attacked_index(key.kind, key.port)
+            {
+                self.attacked[service] += packets;
             }
         }
         for lost in &drain.unattributed {
@@ -318,6 +348,9 @@ impl Scratch {
         {
             totals.tools.insert(tool, mem::take(packets));
         }
+        for (index, packets) in self.attacked.iter_mut().enumerate().filter(|(_, packets)| **packets != 0) {
+            totals.attacked.insert(service_at(index), mem::take(packets));
+        }
     }
 }
 
@@ -330,6 +363,16 @@ fn service_index(kind: Kind, family: Family, port: u16) -> Option<usize> {
         kind if kind.has_icmp_type() => {
             return Some(PORTS + ((family as usize) << 8) + usize::from(port >> 8));
         }
+        _ => return None,
+    };
+    Some(row << 16 | usize::from(port))
+}
+
+/// Place of the service that a packet of backscatter tells of in [`Scratch::attacked`], if it has a port.
+fn attacked_index(kind: Kind, port: u16) -> Option<usize> {
+    let row = match Protocol::of_kind(kind, Family::V4).filter(|_| has_victim_port(kind))? {
+        Protocol::Tcp => 0,
+        Protocol::Udp => 1,
         _ => return None,
     };
     Some(row << 16 | usize::from(port))

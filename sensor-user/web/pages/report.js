@@ -1,0 +1,259 @@
+// @ts-check
+// The report of any period, and its downloads.
+
+import { address, getText, isAbort, Problem } from "../api.js";
+import { status } from "../agent.js";
+import { h, replace, setText, unique } from "../dom.js";
+import { f, lang, regionNames, t } from "../locale.js";
+import { errorNotice, errorText, loading } from "../parts.js";
+import { periodPicker } from "../period.js";
+import { go, link } from "../router.js";
+import { storeless } from "./history.js";
+
+const PRESETS = ["yesterday", "last-week", "last-month", "last-quarter", "last-year"];
+
+const TOPS = ["5", "10", "20", "50"];
+
+/** Tables that every report has (docs/report.md); those of groups and sensors are named by them. */
+const TABLES = [
+  "ports",
+  "regions",
+  "tools",
+  "tools-ports",
+  "tools-regions",
+  "declared-scanners",
+  "survey-prefixes",
+  "ports-without-surveys",
+  "regions-without-surveys",
+  "backscatter-services",
+  "backscatter-regions",
+  "victim-services",
+  "advisories",
+  "quality",
+  "gaps",
+  "sensors",
+  "databases",
+  "corrections",
+  "parameters",
+];
+
+/** The home region of an address that wants none, where the agent has one. */
+const NONE = "-";
+
+/**
+ * @typedef {{period: string, text: string, top: string, home: string, profile: string, rank: string}} Wanted
+ * `text`: the report's language
+ */
+
+/**
+ * What an address asks for. Pure but for the usual language and home.
+ *
+ * @param {URLSearchParams} params
+ * @returns {Wanted}
+ */
+function read(params) {
+  const among = (/** @type {string} */ name, /** @type {string[]} */ known, /** @type {string} */ usual) =>
+    known.includes(params.get(name) ?? "") ? /** @type {string} */ (params.get(name)) : usual;
+  return {
+    period: params.get("period")?.trim() || "last-week",
+    text: among("text", ["en", "ja"], lang()),
+    top: among("top", TOPS, "5"),
+    home: params.get("home") === NONE ? "" : (params.get("home")?.trim().toUpperCase() ?? status().home ?? ""),
+    profile: among("profile", ["publish", "internal"], "publish"),
+    rank: among("rank", ["packets", "sources"], "packets"),
+  };
+}
+
+/** @param {{url: URL}} context */
+export function show({ url }) {
+  if (!status().store) return storeless(t("nav.report"));
+  let wanted = read(url.searchParams);
+  let asked = new AbortController();
+
+  const hrefOf = (/** @type {Partial<Wanted>} */ changed) => {
+    const now = { ...wanted, ...changed };
+    const usual = /** @type {Record<string, string>} */ (read(new URLSearchParams()));
+    const said = Object.entries(now).filter(([name, value]) => name === "period" || value !== usual[name]);
+    return link("/report", Object.fromEntries(said.map(([name, value]) => [name, value || NONE])));
+  };
+  const ask = (/** @type {Partial<Wanted>} */ changed) => go(hrefOf(changed));
+  const picker = periodPicker({
+    hrefOf: (period) => hrefOf({ period }),
+    onchoose: (period) => ask({ period }),
+    presets: PRESETS,
+  });
+  const form = options(ask);
+  const downloads = h("p", { class: "downloads" });
+  const tables = h("details", { class: "tables" });
+  const box = h("div", { class: "report-box" });
+  const element = h(
+    "div",
+    {},
+    h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, t("nav.report"))),
+    h("section", { class: "question", "aria-label": t("report.options") }, picker.element, form.element),
+    h("div", { class: "report-links" }, downloads, tables),
+    box,
+  );
+
+  /** @param {URL} at */
+  async function load(at) {
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    wanted = read(at.searchParams);
+    form.set(wanted);
+    replace(downloads);
+    tables.hidden = true;
+    const begun = Date.now();
+    const waiting = loading();
+    const said = /** @type {any} */ (waiting.lastChild);
+    const count = () => {
+      said.textContent = t("report.making", { time: f().duration((Date.now() - begun) / 1000) });
+    };
+    count();
+    replace(box, waiting);
+    const timer = setInterval(count, 1000);
+    const params = {
+      period: wanted.period,
+      lang: wanted.text,
+      top: wanted.top,
+      home: wanted.home,
+      profile: wanted.profile,
+      rank_by: wanted.rank,
+    };
+    const page = address("report", { ...params, format: "html" });
+    try {
+      const period = await picker.set(wanted.period);
+      if (!period) {
+        replace(box);
+        return;
+      }
+      // Asked for once here, so that errors can be told and waiting be seen; the frame then has it from the
+      // agent, which keeps what it made.
+      await getText(page, signal);
+      replace(
+        box,
+        h("iframe", {
+          src: page,
+          sandbox: "",
+          title: t("report.frame", { period: wanted.period }),
+          referrerpolicy: "no-referrer",
+        }),
+      );
+      linkDownloads(params, page);
+    } catch (error) {
+      if (isAbort(error)) return;
+      const field = error instanceof Problem && error.status === 400 ? error.parameter : null;
+      if (field === "period") picker.fail(errorText(error));
+      if (field === "home") form.fail("home", errorText(error));
+      replace(box, field === "period" || field === "home" ? null : errorNotice(error, () => load(new URL(location.href))));
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /**
+   * @param {Record<string, string>} params
+   * @param {string} page
+   */
+  function linkDownloads(params, page) {
+    const format = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ end) =>
+      h(
+        "a",
+        { href: address("report", { ...params, format: name, download: true }), download: `teiten-${params.period}.${end}` },
+        text,
+      );
+    replace(
+      downloads,
+      h("a", { href: page, target: "_blank", rel: "noopener" }, t("report.alone")),
+      h("span", { class: "name" }, t("report.download")),
+      format("html", "HTML", "html"),
+      format("md", "Markdown", "md"),
+      format("json", "JSON", "json"),
+    );
+    const shown = TABLES.filter((name) => name !== "survey-prefixes" || params.profile === "internal");
+    replace(
+      tables,
+      h("summary", {}, t("report.tables")),
+      h(
+        "ul",
+        {},
+        shown.map((table) =>
+          h(
+            "li",
+            {},
+            h(
+              "a",
+              {
+                href: address("report", { ...params, format: "csv", table, download: true }),
+                download: `teiten-${params.period}-${table}.csv`,
+              },
+              t(`table.${table}`),
+            ),
+          ),
+        ),
+      ),
+    );
+    tables.hidden = false;
+  }
+
+  load(url);
+  return {
+    element,
+    title: () => t("nav.report"),
+    update: load,
+    leave() {
+      asked.abort();
+      picker.leave();
+    },
+  };
+}
+
+/**
+ * @param {(changed: Partial<Wanted>) => void} onchange
+ */
+function options(onchange) {
+  /** @type {Map<string, {input: any, error: any}>} */
+  const made = new Map();
+  const put = (/** @type {string} */ name, /** @type {any} */ input) => {
+    const [id, errorId] = [unique(name), unique(`${name}-error`)];
+    const error = h("p", { class: "field-error", id: errorId, role: "alert" });
+    input.id = id;
+    input.name = name;
+    input.setAttribute("aria-describedby", errorId);
+    input.addEventListener("change", () => onchange({ [name]: input.value.trim() }));
+    made.set(name, { input, error });
+    return h("div", { class: ["field", `field-${name}`] }, h("label", { for: id }, t(`report.${name}`)), input, error);
+  };
+  const select = (/** @type {[string, string][]} */ choices) =>
+    h("select", {}, choices.map(([value, text]) => h("option", { value }, text)));
+  const listId = unique("homes");
+  const element = h(
+    "form",
+    { class: "fields", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+    h("datalist", { id: listId }, Object.entries(regionNames()).map(([code, name]) => h("option", { value: code }, name))),
+    put("text", select([["en", "English"], ["ja", "日本語"]])),
+    put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
+    put("home", h("input", { type: "text", size: 6, list: listId, placeholder: "JP", autocomplete: "off", spellcheck: "false" })),
+    put("rank", select([["packets", t("column.packets")], ["sources", t("column.sources")]])),
+    put("profile", select([["publish", t("report.profile.publish")], ["internal", t("report.profile.internal")]])),
+    h("button", { type: "submit", class: "hidden" }, t("history.ask")),
+  );
+  return {
+    element,
+    fail(/** @type {string} */ name, /** @type {string} */ text) {
+      const field = made.get(name);
+      if (!field) return;
+      setText(field.error, text);
+      field.input.setAttribute("aria-invalid", "true");
+    },
+    /** @param {Wanted} wanted */
+    set(wanted) {
+      for (const [name, { input, error }] of made) {
+        input.value = /** @type {Record<string, string>} */ (wanted)[name];
+        setText(error, "");
+        input.removeAttribute("aria-invalid");
+      }
+    },
+  };
+}

@@ -1,0 +1,69 @@
+// @ts-check
+// A service: where packets to it come from, by what, and what happened.
+
+import { h } from "../dom.js";
+import { UNKNOWN } from "../format.js";
+import { serviceName, t, toolName } from "../locale.js";
+import { regionCell } from "../parts.js";
+import { ROWS, serviceCondition, serviceOf } from "../question.js";
+import { showSubject } from "./subject.js";
+
+/** @param {{url: URL, params: Record<string, string>}} context */
+export function show({ url, params }) {
+  const { service } = params;
+  const name = serviceName(service);
+  const history = { port: service };
+  return showSubject(
+    {
+      path: `/service/${service}`,
+      title: name ? `${service} ${name}` : service,
+      heading: [service, name ? h("span", { class: "name" }, " ", name) : null],
+      where: serviceCondition(service),
+      by: ROWS.service,
+      same: (row) => serviceOf(row) === service,
+      finding: { service },
+      history,
+      beside: [
+        [
+          {
+            name: "regions",
+            heading: t("live.regions"),
+            subject: t("column.region"),
+            by: ["region"],
+            cell: (row, period) => (row.region ? regionCell(row.region, { period }) : t("region.unattributed")),
+            history: { rows: "region" },
+          },
+        ],
+        [
+          {
+            name: "prefixes",
+            heading: t("subject.prefixes"),
+            subject: t("rows.prefix"),
+            by: ["prefix"],
+            cell: (row) => row.prefix ?? UNKNOWN,
+            history: { rows: "prefix" },
+          },
+        ],
+        [
+          {
+            name: "tools-of",
+            heading: t("live.tools"),
+            subject: t("column.tool"),
+            by: ["tool"],
+            cell: (row) => toolName(row.tool),
+            history: { rows: "tool" },
+          },
+          {
+            name: "sensors",
+            heading: t("subject.sensors"),
+            subject: t("column.sensor"),
+            by: ["sensor"],
+            cell: (row) => row.sensor ?? t("value.unattributed"),
+            history: { rows: "sensor" },
+          },
+        ],
+      ],
+    },
+    url,
+  );
+}

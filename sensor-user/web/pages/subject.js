@@ -1,0 +1,363 @@
+// @ts-check
+// What the pages of a service and of a region have in common: figures, series, what was found, and rankings
+// of what is beside it.
+
+import { Problem, get, isAbort } from "../api.js";
+import { status } from "../agent.js";
+import { COLOURS, chart } from "../chart.js";
+import { h, replace, webAddress } from "../dom.js";
+import { UNKNOWN, changeOf, span, toDate } from "../format.js";
+import { f, lang, t } from "../locale.js";
+import { changeCell, empty, errorNotice, loading, panel, setBar } from "../parts.js";
+import { periodPicker, usualPeriod } from "../period.js";
+import { usualStep } from "../question.js";
+import { go, link } from "../router.js";
+import { bins, lines } from "../series.js";
+import { table } from "../table.js";
+import { storeless } from "./history.js";
+
+/** Rows of a ranking on these pages. */
+const ROWS = 12;
+
+/** How deep a place is looked for. */
+const DEEP = 1000;
+
+/**
+ * @typedef {{
+ *   name: string, heading: string, subject: string, by: string[], cell: (row: any, period: string) => any,
+ *   history: Record<string, string>,
+ * }} Beside a ranking of what is beside the subject
+ * @typedef {{
+ *   path: string, heading: any, title: string, where: string, by: string[],
+ *   same: (row: any) => boolean, finding: Record<string, string>, history: Record<string, string>,
+ *   beside: Beside[][],
+ * }} Subject `by` and `same`: among whom it has its place; `finding`: what findings are asked for by; `beside`:
+ * by column
+ */
+
+/**
+ * @param {Subject} subject
+ * @param {URL} url
+ */
+export function showSubject(subject, url) {
+  if (!status().store) return storeless(subject.title);
+  const usual = usualPeriod();
+  let asked = new AbortController();
+  /** @type {(() => void)[]} */
+  let discards = [];
+
+  const hrefOf = (/** @type {string} */ period) => link(subject.path, { period: period === usual ? "" : period });
+  const picker = periodPicker({ hrefOf, onchoose: (period) => go(hrefOf(period)) });
+  const result = h("div", { class: "result" });
+  const element = h(
+    "div",
+    {},
+    h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, subject.heading)),
+    h("section", { class: "question", "aria-label": t("period") }, picker.element),
+    result,
+  );
+
+  const clear = () => {
+    for (const discard of discards) discard();
+    discards = [];
+  };
+
+  /** @param {URL} at */
+  async function load(at) {
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    const text = at.searchParams.get("period")?.trim() || usual;
+    result.classList.add("waiting");
+    if (result.childElementCount === 0) replace(result, loading());
+    try {
+      const period = await picker.set(text);
+      clear();
+      if (!period) {
+        replace(result);
+        return;
+      }
+      const figures = part((box) => headline(box, text, signal));
+      const series = panel("series", t("history.series"));
+      const found = panel("findings", t("subject.findings"));
+      series.element.append(part((box) => seriesAndFindings(box, found.element, text, period, signal)));
+      replace(
+        result,
+        figures,
+        series.element,
+        found.element,
+        h(
+          "div",
+          { class: "columns" },
+          subject.beside.map((column) =>
+            h("div", { class: "column" }, column.map((beside) => ranking(beside, text, signal))),
+          ),
+        ),
+      );
+    } catch (error) {
+      if (isAbort(error)) return;
+      if (error instanceof Problem && error.parameter === "period") picker.fail(error.message);
+      else replace(result, errorNotice(error, () => load(new URL(location.href))));
+    } finally {
+      if (!signal.aborted) result.classList.remove("waiting");
+    }
+  }
+
+  /**
+   * Packets, place, share, sources, rate.
+   *
+   * @param {HTMLElement} box
+   * @param {string} period
+   * @param {AbortSignal} signal
+   */
+  async function headline(box, period, signal) {
+    const [own, all] = await Promise.all([
+      get("query", { period, by: subject.by.join(","), where: subject.where, compare: true }, signal),
+      get("query", { period, by: subject.by.join(","), compare: true, sources: "false", top: DEEP }, signal),
+    ]);
+    const row = own.rows.find(subject.same);
+    const at = all.rows.findIndex(subject.same);
+    const packets = row?.packets ?? 0;
+    const before = row?.previous_packets ?? (all.rows[at]?.previous_packets ?? null);
+    const place = at >= 0 ? t("subject.place", { place: f().count(at + 1) }) : t("subject.place.outside", { count: DEEP });
+    const previousRank = at >= 0 ? all.rows[at].previous_rank : null;
+    const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
+      h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "figure" }, figure), h("span", { class: "detail" }, detail)));
+    replace(
+      box,
+      h(
+        "dl",
+        { class: "facts" },
+        fact(t("column.packets"), f().count(packets), t("subject.of-all", { share: f().share(all.summary.packets > 0 ? packets / all.summary.packets : null) })),
+        fact(
+          t("column.rank.word"),
+          packets > 0 ? place : UNKNOWN,
+          previousRank ? t("subject.place.before", { place: f().count(previousRank) }) : "",
+        ),
+        fact(
+          t("column.change"),
+          before === 0 && packets > 0 ? t("rank.new") : f().change(changeOf(packets, before)),
+          typeof before === "number" ? t("subject.before", { packets: f().count(before) }) : t("subject.before.unknown"),
+        ),
+        fact(t("column.sources"), f().count(row?.sources ?? (packets === 0 ? 0 : null)), t("estimate")),
+        fact(t("column.rate"), f().rate(row?.rate), t("column.rate.title")),
+      ),
+    );
+  }
+
+  /**
+   * Packets and sources over time, with what was found marked.
+   *
+   * @param {HTMLElement} box
+   * @param {HTMLElement} foundBox
+   * @param {string} text
+   * @param {any} period
+   * @param {AbortSignal} signal
+   */
+  async function seriesAndFindings(box, foundBox, text, period, signal) {
+    const step = usualStep(period.seconds);
+    const base = { period: text, step };
+    const findings = get("findings", { period: text, lang: lang(), home: status().home, ...subject.finding }, signal);
+    const told = part((inner) => tell(inner, findings));
+    foundBox.append(told);
+    const [series, quality] = await Promise.all([
+      get("query", { ...base, by: "time", where: subject.where }, signal),
+      get("quality", base, signal),
+    ]);
+    const observed = bins(quality.rows ?? quality, step);
+    const [packets, sources] = [new Map(), new Map()];
+    for (const row of series.rows) {
+      const at = Date.parse(row.time) / 1000;
+      packets.set(at, row.packets);
+      sources.set(at, row.sources);
+    }
+    const all = { from: Date.parse(period.from) / 1000, to: Date.parse(period.to) / 1000 };
+    const now = Date.now() / 1000;
+    const make = (/** @type {string} */ title, /** @type {string} */ unit, /** @type {string} */ colour) =>
+      chart({
+        title,
+        unit,
+        lines: [{ label: title, colour }],
+        height: 220,
+        figure: (value) => f().count(Math.round(value)),
+        onzoom: () => {},
+      });
+    const drawings = [
+      make(t("column.packets"), t(`series.${step}`), COLOURS[0]),
+      make(t("column.sources"), t(`series.sources.${step}`), COLOURS[2]),
+    ];
+    discards.push(...drawings.map((drawing) => drawing.destroy));
+    replace(box, h("div", { class: "charts" }, drawings.map((drawing) => drawing.element)));
+    const data = [lines(observed, [packets], all, { now }), lines(observed, [sources], all, { now, asSeen: true })];
+    drawings.forEach((drawing, at) => drawing.set(data[at]));
+    const marks = (await findings.catch(() => null))?.findings.map(mark).filter(Boolean) ?? [];
+    if (marks.length > 0 && !signal.aborted) drawings.forEach((drawing, at) => drawing.set(data[at], marks));
+  }
+
+  /**
+   * A ranking beside the subject.
+   *
+   * @param {Beside} beside
+   * @param {string} period
+   * @param {AbortSignal} signal
+   */
+  function ranking(beside, period, signal) {
+    const { element: place, tools } = panel(beside.name, beside.heading);
+    tools.append(h("a", { href: link("/history", { ...subject.history, ...beside.history, period }) }, t("nav.history")));
+    place.append(
+      part(async (box) => {
+        const answer = await get(
+          "query",
+          { period, by: beside.by.join(","), where: subject.where, top: ROWS, compare: true },
+          signal,
+        );
+        if (answer.rows.length === 0) return replace(box, empty(t("subject.nothing")));
+        const { element: scroll, body } = table({
+          caption: beside.heading,
+          hideCaption: true,
+          columns: [
+            { label: beside.subject },
+            { label: t("column.packets"), class: "n" },
+            { label: t("column.share"), class: "n bar" },
+            { label: t("column.change"), class: "n" },
+            { label: t("column.sources.short"), class: "n wide", title: t("column.sources") },
+          ],
+        });
+        const most = Math.max(...answer.rows.map((/** @type {any} */ row) => row.share));
+        body.append(
+          ...answer.rows.map((/** @type {any} */ row) => {
+            const share = h("td", { class: "n bar" }, f().share(row.share));
+            setBar(share, row.share / most);
+            return h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, beside.cell(row, period)),
+              h("td", { class: "n" }, f().count(row.packets)),
+              share,
+              changeCell(row.packets, row.previous_packets),
+              h("td", { class: "n wide" }, f().count(row.sources)),
+            );
+          }),
+        );
+        const more = answer.summary.rows > answer.rows.length;
+        replace(
+          box,
+          scroll,
+          answer.summary.largest_only ? h("p", { class: "note" }, t("note.largest")) : null,
+          more ? h("p", { class: "note" }, t("subject.more", { count: answer.summary.rows - answer.rows.length })) : null,
+        );
+      }),
+    );
+    return place;
+  }
+
+  load(url);
+  return {
+    element,
+    title: () => subject.title,
+    update: load,
+    leave() {
+      asked.abort();
+      picker.leave();
+      clear();
+    },
+  };
+}
+
+/**
+ * A part that fills itself; what goes wrong stands in its place.
+ *
+ * @param {(box: HTMLElement) => Promise<unknown>} fill
+ */
+function part(fill) {
+  const box = h("div", { class: "part" }, loading());
+  const attempt = () => {
+    fill(box).catch((error) => {
+      if (!isAbort(error)) replace(box, errorNotice(error, attempt));
+    });
+  };
+  attempt();
+  return box;
+}
+
+/**
+ * What was found, in sentences, and the advisories that fit.
+ *
+ * @param {HTMLElement} box
+ * @param {Promise<any>} answered
+ */
+async function tell(box, answered) {
+  const answer = await answered;
+  const findings = answer.findings ?? [];
+  const advisories = answer.advisories ?? [];
+  replace(
+    box,
+    findings.length === 0 ? empty(t("subject.findings.none")) : null,
+    findings.map((/** @type {any} */ finding, /** @type {number} */ at) => findingCard(finding, at + 1)),
+    advisories.length > 0
+      ? [h("h3", {}, t("subject.advisories")), h("ul", { class: "advisories" }, advisories.map(advisory)), h("p", { class: "note" }, t("subject.advisories.caveat"))]
+      : null,
+  );
+}
+
+/**
+ * Rises and falls have their own kinds of finding; a surge tells by its id which of both it is.
+ *
+ * @param {any} finding
+ */
+function kindOf(finding) {
+  const kind = String(finding.kind ?? "");
+  const known = ["rise", "fall", "silence", "blind", "newcomer"];
+  return known.includes(kind) ? kind : (known.find((name) => String(finding.id ?? "").startsWith(`${name}-`)) ?? "rise");
+}
+
+/**
+ * @param {any} finding
+ * @param {number} number
+ */
+function findingCard(finding, number) {
+  const kind = kindOf(finding);
+  const from = toDate(finding.onset);
+  const when = finding.end ? span(f(), finding.onset, finding.end) : from ? t("subject.since", { time: f().day(from) }) : "";
+  return h(
+    "article",
+    { class: ["finding", kind] },
+    h(
+      "p",
+      { class: "label" },
+      h("span", { class: "number" }, String(number)),
+      h("strong", { class: "kind" }, t(`finding.${kind}`)),
+      h("span", {}, when),
+      h("span", { class: "id" }, String(finding.id ?? "")),
+    ),
+    h("p", {}, String(finding.text ?? "")),
+  );
+}
+
+/** @param {any} one */
+function advisory(one) {
+  const href = webAddress(one.url);
+  const title = String(one.title ?? "");
+  return h(
+    "li",
+    {},
+    h("time", {}, String(one.date ?? "")),
+    " ",
+    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, title) : h("span", {}, title),
+    one.id ? h("span", { class: "name" }, " ", String(one.id)) : null,
+    one.note ? h("p", { class: "note" }, String(one.note)) : null,
+  );
+}
+
+/**
+ * A finding's place in the series.
+ *
+ * @param {any} finding
+ * @param {number} at
+ * @returns {import("../chart.js").Mark | null}
+ */
+function mark(finding, at) {
+  const from = toDate(finding.onset);
+  const to = toDate(finding.end);
+  return from ? { from: from.getTime() / 1000, to: to ? to.getTime() / 1000 : null, number: at + 1 } : null;
+}

@@ -1,0 +1,122 @@
+// @ts-check
+// Chooses a period: by name, by preset, or the one before or after.
+
+import { Problem, get, isAbort } from "./api.js";
+import { status } from "./agent.js";
+import { h, setText, unique } from "./dom.js";
+import { span, toDate } from "./format.js";
+import { f, t } from "./locale.js";
+import { errorText } from "./parts.js";
+
+const PRESETS = [
+  "today",
+  "yesterday",
+  "-24h..now",
+  "-7d..now",
+  "-28d..now",
+  "last-week",
+  "last-month",
+  "last-quarter",
+  "last-year",
+];
+
+/** Seconds that the last counts may be old for periods to end now. */
+const RECENT = 2 * 86_400;
+
+/** The period that is shown where none is asked for: the last 7 days, or the last ones that the store has. */
+export function usualPeriod() {
+  const last = toDate(status().store?.last);
+  if (!last || Date.now() - last.getTime() < RECENT * 1000) return "-7d..now";
+  return `${f().isoDay(new Date(last.getTime() - 6 * 86_400_000))}..${f().isoDay(last)}`;
+}
+
+/**
+ * A picker. `hrefOf` gives the address of the view for a period, so that both arrows are links.
+ *
+ * @param {{
+ *   hrefOf: (period: string) => string,
+ *   onchoose: (period: string) => void,
+ *   presets?: string[],
+ * }} options
+ */
+export function periodPicker({ hrefOf, onchoose, presets = PRESETS }) {
+  const [inputId, errorId, hintId] = [unique("period"), unique("period-error"), unique("period-hint")];
+  const before = h("a", { class: "arrow", "aria-label": t("period.before") }, "‹");
+  const after = h("a", { class: "arrow", "aria-label": t("period.after") }, "›");
+  const input = h("input", {
+    id: inputId,
+    name: "period",
+    type: "text",
+    size: 24,
+    autocomplete: "off",
+    spellcheck: "false",
+    autocapitalize: "off",
+    "aria-describedby": `${hintId} ${errorId}`,
+    title: t("period.hint"),
+    onchange: () => input.value.trim() && onchoose(input.value.trim()),
+  });
+  const preset = h(
+    "select",
+    { "aria-label": t("period.presets"), onchange: () => preset.value && onchoose(preset.value) },
+    h("option", { value: "" }, t("period.presets")),
+    presets.map((value) => h("option", { value }, t(`period.${value}`))),
+  );
+  const resolved = h("span", { class: "resolved", id: hintId });
+  const error = h("p", { class: "field-error", id: errorId, role: "alert" });
+  const element = h(
+    "div",
+    { class: "period" },
+    h("label", { for: inputId }, t("period")),
+    h("div", { class: "row" }, before, input, after, preset),
+    resolved,
+    error,
+  );
+  /** @type {AbortController | null} */
+  let asked = null;
+
+  const point = (/** @type {any} */ arrow, /** @type {any} */ period) => {
+    const text = typeof period === "string" ? period : period?.period;
+    if (text) arrow.href = hrefOf(text);
+    else arrow.removeAttribute("href");
+    arrow.setAttribute("aria-disabled", String(!text));
+  };
+
+  const fail = (/** @type {string} */ text) => {
+    setText(error, text);
+    input.setAttribute("aria-invalid", String(Boolean(text)));
+  };
+
+  return {
+    element,
+    fail,
+    /**
+     * Shows a period, and gives what the API knows of it; null where it is none, which is said at the field.
+     *
+     * @param {string} period
+     * @returns {Promise<any>}
+     */
+    async set(period) {
+      asked?.abort();
+      asked = new AbortController();
+      input.value = period;
+      preset.value = presets.includes(period) ? period : "";
+      fail("");
+      try {
+        const found = await get("period", { period }, asked.signal);
+        point(before, found.previous);
+        point(after, found.next);
+        setText(resolved, span(f(), found.from, found.to));
+        return found;
+      } catch (problem) {
+        if (isAbort(problem)) throw problem;
+        point(before, null);
+        point(after, null);
+        setText(resolved, "");
+        if (!(problem instanceof Problem) || problem.status !== 400) throw problem;
+        fail(errorText(problem));
+        return null;
+      }
+    },
+    leave: () => asked?.abort(),
+  };
+}
