@@ -1,5 +1,5 @@
 //! `demo`: builds the agent and becomes `teiten demo`, which makes a network namespace and removes it again. What
-//! it counts is kept in `target/demo`, from one demo to the next; the first one gets nine weeks of past, made by
+//! it counts is kept in `target/demo`, from one demo to the next; the first one gets eight weeks of past, made by
 //! `teiten synth` of the scenario that the demo plays, so that there is something to look back on.
 
 use std::{env, fs, path::Path};
@@ -15,8 +15,8 @@ use crate::{
 const STORE: &str = "teiten.db";
 /// Frames a second: as many as the scenario has, so that past and present agree.
 const RATE: &str = "22";
-/// One in how many frames of the past is made. It takes seconds, and all would take half an hour.
-const SAMPLE: &str = "50";
+/// One in how many frames of the past is made. It takes seconds, and all would take many minutes.
+const SAMPLE: &str = "100";
 
 pub fn task(paths: &Paths, args: &run::Args) -> Result<()> {
     run::prepare(paths)?;
