@@ -48,7 +48,8 @@ export function onUnauthorised(how) {
 export function address(path, params = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    if (value !== null && value !== undefined && value !== "" && value !== false) query.set(name, String(value));
+    if (value !== null && value !== undefined && value !== "" && value !== false)
+      query.set(name, String(value));
   }
   const text = query.toString();
   return BASE + path + (text ? `?${text}` : "");
@@ -113,6 +114,12 @@ export async function openSession(token) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ token }),
   });
+  if (!response.ok) throw await problemOf(response);
+}
+
+/** Ends the session. */
+export async function closeSession() {
+  const response = await reach(`${BASE}session`, { method: "DELETE" });
   if (!response.ok) throw await problemOf(response);
 }
 

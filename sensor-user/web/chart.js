@@ -26,6 +26,9 @@ import { table } from "./table.js";
  * }} Options `precise`: times are told to the second
  */
 
+/** The class, whose source has no types. */
+const Plot = /** @type {any} */ (uPlot);
+
 /** Lines differ in dashes as well as in colour. */
 const DASHES = [[], [7, 3], [2, 3], [10, 3, 2, 3], [5, 2], [12, 4], [1, 2], [8, 2, 2, 2, 2, 2]];
 
@@ -44,8 +47,18 @@ export function chart(options) {
   const plotBox = h("div", { class: "plot", tabindex: 0, role: "img" });
   const time = h("span", { class: "time" });
   const entries = lines.map((line, at) => entry(line, at, stack, toggle));
-  const gapEntry = h("li", { class: "not-observed", hidden: true }, h("span", { class: "key" }), t("chart.gap"));
-  const legend = h("ul", { class: "legend" }, entries.map(({ element }) => element), gapEntry);
+  const gapEntry = h(
+    "li",
+    { class: "not-observed", hidden: true },
+    h("span", { class: "key" }),
+    t("chart.gap"),
+  );
+  const legend = h(
+    "ul",
+    { class: "legend" },
+    entries.map(({ element }) => element),
+    gapEntry,
+  );
   const figures = h("details", { class: "figures" }, h("summary", {}, t("chart.figures")));
   figures.addEventListener("toggle", tabulate);
   const element = h(
@@ -76,7 +89,7 @@ export function chart(options) {
     const opts = {
       width: Math.max(200, plotBox.clientWidth),
       height,
-      tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(seconds * 1000), zoneName()),
+      tzDate: (/** @type {number} */ seconds) => Plot.tzDate(new Date(seconds * 1000), zoneName()),
       padding: [14, 22, 0, 0],
       legend: { show: false },
       scales: { x: { time: true, range: timeRange }, y: { range: figureRange } },
@@ -90,8 +103,13 @@ export function chart(options) {
           space: 62,
           grid: { show: false },
           ticks: { stroke: () => colour("--strong-line"), size: 5, width: 1 },
-          values: (/** @type {any} */ _, /** @type {number[]} */ splits, /** @type {number} */ __, /** @type {number} */ ___, /** @type {number} */ incr) =>
-            timeLabels(splits, incr),
+          values: (
+            /** @type {any} */ _,
+            /** @type {number[]} */ splits,
+            /** @type {number} */ __,
+            /** @type {number} */ ___,
+            /** @type {number} */ incr,
+          ) => timeLabels(splits, incr),
         },
         {
           stroke: () => colour("--quiet"),
@@ -101,7 +119,8 @@ export function chart(options) {
           space: 34,
           grid: { stroke: () => colour("--line"), width: 1 },
           ticks: { show: false },
-          values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => f().compact(value)),
+          values: (/** @type {any} */ _, /** @type {number[]} */ splits) =>
+            splits.map((value) => f().compact(value)),
         },
       ],
       cursor: {
@@ -116,7 +135,7 @@ export function chart(options) {
         setScale: [(/** @type {any} */ u, /** @type {string} */ key) => key === "x" && noticeZoom(u)],
       },
     };
-    plot = new uPlot(opts, columns(), plotBox);
+    plot = new Plot(opts, columns(), plotBox);
   }
 
   /**
@@ -141,7 +160,7 @@ export function chart(options) {
       width: stack ? 1 : 1.75,
       dash: stack ? [] : DASHES[at % DASHES.length],
       fill: stack ? () => colour(`${name}-soft`) : undefined,
-      paths: stack ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      paths: stack ? Plot.paths.stepped({ align: 1 }) : undefined,
       points: { show: stack ? false : undefined, size: 5 },
     };
   }
@@ -183,7 +202,7 @@ export function chart(options) {
   /** @param {any} u */
   function drawMarks(u) {
     const { ctx, bbox } = u;
-    const ratio = uPlot.pxRatio;
+    const ratio = Plot.pxRatio;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
@@ -194,6 +213,8 @@ export function chart(options) {
     let free = -Infinity;
     let row = 0;
     for (const { from, to, number } of marks) {
+      const { min, max } = u.scales.x;
+      if (from > max || (to ?? from) < min) continue;
       const left = u.valToPos(from, "x", true);
       if (to !== null) {
         ctx.fillStyle = colour("--mark-soft");
@@ -242,7 +263,8 @@ export function chart(options) {
     return longSteps() ? f().day(at) : f().moment(at);
   }
 
-  const longSteps = () => drawn.x.length > 1 && Math.min(...drawn.x.slice(1, 4).map((x, at) => x - drawn.x[at])) > 43_200;
+  const longSteps = () =>
+    drawn.x.length > 1 && Math.min(...drawn.x.slice(1, 4).map((x, at) => x - drawn.x[at])) > 43_200;
 
   /** Fills the table while it is unfolded. */
   function tabulate() {
@@ -278,7 +300,9 @@ export function chart(options) {
   });
 
   const spoken = () =>
-    [time.textContent, ...entries.map(({ value }, at) => `${lines[at].label} ${value.textContent}`)].join(", ");
+    [time.textContent, ...entries.map(({ value }, at) => `${lines[at].label} ${value.textContent}`)].join(
+      ", ",
+    );
 
   const resized = new ResizeObserver(() => {
     if (plotBox.clientWidth === 0) return;
@@ -336,7 +360,13 @@ function entry(line, at, stack, toggle) {
   const name = h("span", {}, line.label);
   const button = stack
     ? h("span", { class: "entry" }, key, name, value)
-    : h("button", { type: "button", class: "entry", "aria-pressed": "true", onclick: () => toggle(at) }, key, name, value);
+    : h(
+        "button",
+        { type: "button", class: "entry", "aria-pressed": "true", onclick: () => toggle(at) },
+        key,
+        name,
+        value,
+      );
   return { element: h("li", {}, button), button, value };
 }
 
@@ -360,8 +390,10 @@ const font = () => `${FONT}px ${family()}`;
  */
 function axisWidth(u, values) {
   if (!values?.length) return 30;
-  u.ctx.font = `${FONT * uPlot.pxRatio}px ${family()}`;
-  return Math.ceil(Math.max(...values.map((text) => u.ctx.measureText(text ?? "").width)) / uPlot.pxRatio) + 12;
+  u.ctx.font = `${FONT * Plot.pxRatio}px ${family()}`;
+  return (
+    Math.ceil(Math.max(...values.map((text) => u.ctx.measureText(text ?? "").width)) / Plot.pxRatio) + 12
+  );
 }
 
 /**
@@ -391,7 +423,7 @@ let hatched = { key: "", pattern: null };
  * @param {CanvasRenderingContext2D} ctx
  */
 function hatch(ctx) {
-  const ratio = uPlot.pxRatio;
+  const ratio = Plot.pxRatio;
   const [ground, stroke] = [colour("--gap"), colour("--hatch")];
   const key = `${ratio} ${ground} ${stroke}`;
   if (hatched.key !== key) {

@@ -42,6 +42,7 @@ export function formats(lang, timeZone) {
   const day = date({ year: "numeric", month: "short", day: "numeric" });
   const dayOfYear = date({ month: "short", day: "numeric" });
   const weekday = date({ weekday: "short", month: "short", day: "numeric" });
+  const weekdayName = date({ weekday: "short" });
   const minute = date({ hour: "2-digit", minute: "2-digit" });
   const second = date({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const month = date({ year: "numeric", month: "short" });
@@ -50,8 +51,12 @@ export function formats(lang, timeZone) {
   const isoMinute = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
   const ago = new Intl.RelativeTimeFormat(lang, { numeric: "always", style: "long" });
   const list = new Intl.ListFormat(lang, { type: "conjunction" });
-  const unit = (/** @type {string} */ name, /** @type {number} */ value) =>
-    number({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0 }).format(value);
+  const unit = (/** @type {string} */ name, /** @type {number} */ value) => {
+    const text = number({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0 }).format(
+      value,
+    );
+    return lang === "ja" ? text.replace(" ", "") : text;
+  };
 
   /** @param {number | null | undefined} value */
   const known = (value) => typeof value === "number" && Number.isFinite(value);
@@ -95,7 +100,8 @@ export function formats(lang, timeZone) {
     change(/** @type {number | null} */ part) {
       if (!known(part)) return UNKNOWN;
       const value = /** @type {number} */ (part);
-      const text = Math.abs(value) >= 10 ? whole.format(Math.abs(value) * 100) + "%" : tenths.format(Math.abs(value));
+      const text =
+        Math.abs(value) >= 10 ? whole.format(Math.abs(value) * 100) + "%" : tenths.format(Math.abs(value));
       return value > 0 ? `+${text}` : value < 0 ? `−${text}` : text;
     },
 
@@ -147,6 +153,7 @@ export function formats(lang, timeZone) {
     day: (/** @type {Date} */ at) => day.format(at),
     dayOfYear: (/** @type {Date} */ at) => dayOfYear.format(at),
     weekday: (/** @type {Date} */ at) => weekday.format(at),
+    weekdayName: (/** @type {Date} */ at) => weekdayName.format(at),
     month: (/** @type {Date} */ at) => month.format(at),
     year: (/** @type {Date} */ at) => year.format(at),
     minute: (/** @type {Date} */ at) => minute.format(at),
@@ -171,10 +178,11 @@ export function formats(lang, timeZone) {
 export function span(f, from, to) {
   const [start, end] = [toDate(from), toDate(to)];
   if (!start || !end) return UNKNOWN;
+  const dash = f.lang === "ja" ? "～" : " – ";
   const midnight = (/** @type {Date} */ at) => f.isoMinute(at).endsWith("T00:00");
-  if (!midnight(start) || !midnight(end)) return `${f.moment(start)} – ${f.moment(end)}`;
+  if (!midnight(start) || !midnight(end)) return f.moment(start) + dash + f.moment(end);
   const last = new Date(end.getTime() - 1000);
-  return f.isoDay(start) === f.isoDay(last) ? f.day(start) : `${f.day(start)} – ${f.day(last)}`;
+  return f.isoDay(start) === f.isoDay(last) ? f.day(start) : f.day(start) + dash + f.day(last);
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 import { errorNotice, loading } from "./parts.js";
 import { begin, link, match, note } from "./router.js";
 import { SCHEMES, scheme, takeScheme } from "./scheme.js";
-import { askToken } from "./token.js";
+import { askToken, sessionEnd } from "./token.js";
 import * as history from "./pages/history.js";
 import * as live from "./pages/live.js";
 import * as missing from "./pages/missing.js";
@@ -89,24 +89,37 @@ function frame(page) {
   setText(/** @type {Element} */ (document.getElementById("skip")), t("skip"));
   const brand = h(
     "a",
-    { class: "brand", href: link("/"), "aria-label": t("brand") },
+    { class: "brand", href: link("/") },
     mark(),
     h("span", { class: "word" }, "Teiten"),
     h("span", { class: "kanji", lang: "ja" }, "定点観測"),
   );
   const links = PLACES.map(([name, path]) =>
-    h("li", {}, h("a", { href: link(path), "aria-current": name === page ? "page" : null }, t(`nav.${name}`))),
+    h(
+      "li",
+      {},
+      h("a", { href: link(path), "aria-current": name === page ? "page" : null }, t(`nav.${name}`)),
+    ),
   );
   const languages = LANGUAGES.map((code) =>
     h(
       "button",
-      { type: "button", lang: code, "aria-pressed": String(code === lang()), onclick: () => chooseLanguage(code) },
+      {
+        type: "button",
+        lang: code,
+        "aria-pressed": String(code === lang()),
+        onclick: () => chooseLanguage(code),
+      },
       code === "ja" ? "日本語" : "English",
     ),
   );
   const schemes = h(
     "select",
-    { "aria-label": t("scheme"), id: "scheme", onchange: (/** @type {any} */ event) => takeScheme(event.target.value) },
+    {
+      "aria-label": t("scheme"),
+      id: "scheme",
+      onchange: (/** @type {any} */ event) => takeScheme(event.target.value),
+    },
     SCHEMES.map((name) => h("option", { value: name, selected: name === scheme() }, t(`scheme.${name}`))),
   );
   replace(
@@ -124,7 +137,9 @@ function frame(page) {
   replace(
     /** @type {Element} */ (document.getElementById("footer")),
     h("p", {}, t("footer.zone", { zone: zoneName() })),
-    about ? h("p", {}, t("footer.agent", { host: about.host, version: about.version })) : null,
+    about
+      ? h("p", {}, t("footer.agent", { host: about.host, version: about.version }), " ", sessionEnd())
+      : null,
   );
 }
 
@@ -160,7 +175,10 @@ async function speak(code) {
     await takeLanguage(code);
     takeNames(await get("names", { lang: code }));
   } catch (error) {
-    replace(main, errorNotice(error, () => location.reload()));
+    replace(
+      main,
+      errorNotice(error, () => location.reload()),
+    );
     return;
   }
   current?.shown.leave?.();
@@ -191,4 +209,9 @@ async function start() {
   begin(arrive);
 }
 
-start().catch((error) => replace(main, errorNotice(error, () => location.reload())));
+start().catch((error) =>
+  replace(
+    main,
+    errorNotice(error, () => location.reload()),
+  ),
+);

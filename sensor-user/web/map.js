@@ -88,7 +88,16 @@ export async function worldMap({ describe, href, count, label }) {
       const shown = steps.map((to, at) => [at + 1, to]).filter(([at, to]) => to > (steps[at - 2] ?? 0));
       legend.replaceChildren(
         ...shown.map(([at, to]) =>
-          h("li", {}, svg("svg", { viewBox: "0 0 12 12", width: 12, height: 12 }, svg("rect", { width: 12, height: 12, class: `m${at}` })), `≤ ${count(to)}`),
+          h(
+            "li",
+            {},
+            svg(
+              "svg",
+              { viewBox: "0 0 12 12", width: 12, height: 12 },
+              svg("rect", { width: 12, height: 12, class: `m${at}` }),
+            ),
+            `≤ ${count(to)}`,
+          ),
         ),
       );
     },

@@ -36,7 +36,11 @@ export function panel(name, heading, ...children) {
  */
 export function choice(label, options, chosen, onchoose) {
   const buttons = options.map(([value, text]) =>
-    h("button", { type: "button", "aria-pressed": String(value === chosen), onclick: () => choose(value) }, text),
+    h(
+      "button",
+      { type: "button", "aria-pressed": String(value === chosen), onclick: () => choose(value) },
+      text,
+    ),
   );
   const choose = (/** @type {string} */ value) => {
     buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(options[at][0] === value)));
@@ -149,13 +153,18 @@ export function alert(...children) {
 
 /** What stands where something is on its way. */
 export function loading(text = t("loading")) {
-  return h("p", { class: "loading", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), text);
+  return h(
+    "p",
+    { class: "loading", role: "status" },
+    h("span", { class: "spinner", "aria-hidden": "true" }),
+    text,
+  );
 }
 
 /**
  * What stands where there is nothing.
  *
- * @param {string} text
+ * @param {any} text
  */
 export const empty = (text) => h("p", { class: "empty" }, text);
 

@@ -11,9 +11,9 @@ import { errorText } from "./parts.js";
 const PRESETS = [
   "today",
   "yesterday",
-  "-24h..now",
-  "-7d..now",
-  "-28d..now",
+  "-24h",
+  "-7d",
+  "-28d",
   "last-week",
   "last-month",
   "last-quarter",
@@ -26,8 +26,35 @@ const RECENT = 2 * 86_400;
 /** The period that is shown where none is asked for: the last 7 days, or the last ones that the store has. */
 export function usualPeriod() {
   const last = toDate(status().store?.last);
-  if (!last || Date.now() - last.getTime() < RECENT * 1000) return "-7d..now";
+  if (!last || Date.now() - last.getTime() < RECENT * 1000) return "-7d";
   return `${f().isoDay(new Date(last.getTime() - 6 * 86_400_000))}..${f().isoDay(last)}`;
+}
+
+/** Days up to which a relative period is of whole hours; a longer one is of whole days. */
+const HOURLY = 8;
+
+/**
+ * What the API knows of a period. One that is only told by how long ago it began (`-7d`) ends now, and is of
+ * whole hours or days, so that nothing of it is left uncounted.
+ *
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+async function resolve(text, signal) {
+  if (!/^-\d+[smhdw]$/.test(text)) return get("period", { period: text }, signal);
+  const rough = await get("period", { from: text }, signal);
+  const period = rough.seconds > HOURLY * 86_400 ? `${rough.first_day}..${rough.last_day}` : hours(rough);
+  return get("period", { period }, signal);
+}
+
+/**
+ * A period from the begin of its first hour, on the clock that its times are written by.
+ *
+ * @param {{from: string, to: string}} period RFC 3339
+ */
+export function hours({ from, to }) {
+  const begin = from.replace(/T(\d\d):\d\d(:\d\d(\.\d+)?)?/, "T$1:00:00");
+  return `${begin}..${to}`;
 }
 
 /**
@@ -90,7 +117,8 @@ export function periodPicker({ hrefOf, onchoose, presets = PRESETS }) {
     element,
     fail,
     /**
-     * Shows a period, and gives what the API knows of it; null where it is none, which is said at the field.
+     * Shows a period, and gives what the API knows of it, `period` being what to ask by; null where it is none,
+     * which is said at the field.
      *
      * @param {string} period
      * @returns {Promise<any>}
@@ -102,7 +130,7 @@ export function periodPicker({ hrefOf, onchoose, presets = PRESETS }) {
       preset.value = presets.includes(period) ? period : "";
       fail("");
       try {
-        const found = await get("period", { period }, asked.signal);
+        const found = await resolve(period, asked.signal);
         point(before, found.previous);
         point(after, found.next);
         setText(resolved, span(f(), found.from, found.to));

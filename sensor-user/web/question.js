@@ -68,7 +68,8 @@ export function read(params, period) {
 }
 
 /** @param {string} rows */
-const usualClass = (rows) => (rows === "victim" ? "backscatter" : rows === "class" || rows === "kind" ? "any" : "scan");
+const usualClass = (rows) =>
+  rows === "victim" ? "backscatter" : rows === "class" || rows === "kind" ? "any" : "scan";
 
 /**
  * The parameters of an address that asks a question; what is as usual is left out.
@@ -119,7 +120,10 @@ export function portCondition(text, victim) {
  */
 export function regionCondition(text) {
   const parts = text.split(/[\s,、]+/).filter(Boolean);
-  if (parts.length === 0 || !parts.every((part) => /^([A-Za-z]{2}|unknown|non-routable|unattributed)$/.test(part))) {
+  if (
+    parts.length === 0 ||
+    !parts.every((part) => /^([A-Za-z]{2}|unknown|non-routable|unattributed)$/.test(part))
+  ) {
     return null;
   }
   const codes = parts.map((part) => (part.length === 2 ? part.toUpperCase() : part));
@@ -201,7 +205,9 @@ export function rowsCondition(rows, dims) {
   if (dims.length === 1) {
     const [name] = dims;
     const values = rows.map((row) => row[name]).filter((value) => value !== null && value !== undefined);
-    return values.length > 0 ? `${name} in (${values.map((value) => literal(name, value)).join(", ")})` : null;
+    return values.length > 0
+      ? `${name} in (${values.map((value) => literal(name, value)).join(", ")})`
+      : null;
   }
   const each = rows.map((row) =>
     dims
@@ -217,7 +223,8 @@ export function rowsCondition(rows, dims) {
  * @param {string} name
  * @param {any} value
  */
-const literal = (name, value) => (name === "sensor" || name === "prefix" ? quoted(String(value)) : String(value));
+const literal = (name, value) =>
+  name === "sensor" || name === "prefix" ? quoted(String(value)) : String(value);
 
 /**
  * The condition of one service.

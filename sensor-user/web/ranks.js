@@ -62,5 +62,7 @@ export function shade(value, most, steps) {
  * @param {number} steps
  */
 export function bounds(most, steps) {
-  return Array.from({ length: steps }, (_, at) => Math.floor(most * 10 ** ((at + 1 - steps) / PER_DECADE) + 1e-6));
+  return Array.from({ length: steps }, (_, at) =>
+    Math.floor(most * 10 ** ((at + 1 - steps) / PER_DECADE) + 1e-6),
+  );
 }

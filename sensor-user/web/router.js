@@ -22,7 +22,11 @@ export function match(path) {
   if (parts.length === 3 && page === "service" && isService(first, second)) {
     return { page, params: { service: `${Number(first)}/${second.toLowerCase()}` } };
   }
-  if (parts.length === 2 && page === "region" && /^([A-Za-z]{2}|unknown|non-routable|unattributed)$/.test(first)) {
+  if (
+    parts.length === 2 &&
+    page === "region" &&
+    /^([A-Za-z]{2}|unknown|non-routable|unattributed)$/.test(first)
+  ) {
     return { page, params: { region: first.length === 2 ? first.toUpperCase() : first } };
   }
   return null;
@@ -57,7 +61,8 @@ function decoded(part) {
 export function link(path, params = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    if (value !== null && value !== undefined && value !== "" && value !== false) query.set(name, String(value));
+    if (value !== null && value !== undefined && value !== "" && value !== false)
+      query.set(name, String(value));
   }
   const lang = new URL(location.href).searchParams.get("lang");
   if (lang && !query.has("lang")) query.set("lang", lang);
@@ -128,7 +133,8 @@ function follow(event) {
   const anchor = event.target instanceof Element ? event.target.closest("a") : null;
   // Links of the map are SVG's: their address is an object.
   const href = anchor?.getAttribute("href");
-  if (!anchor || !href?.startsWith("/") || anchor.hasAttribute("target") || anchor.hasAttribute("download")) return;
+  if (!anchor || !href?.startsWith("/") || anchor.hasAttribute("target") || anchor.hasAttribute("download"))
+    return;
   const url = new URL(href, location.href);
   if (url.origin !== location.origin || url.pathname.startsWith("/api/")) return;
   event.preventDefault();

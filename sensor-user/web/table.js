@@ -15,11 +15,15 @@ import { h, unique } from "./dom.js";
 export function table({ caption, columns, class: name, hideCaption = false }) {
   const id = unique("caption");
   const captionText = h("span", {}, caption);
-  const head = h("tr", {}, columns.map((column) => heading(column)));
+  const head = h(
+    "tr",
+    {},
+    columns.map((column) => heading(column)),
+  );
   const body = h("tbody");
   const element = h(
     "div",
-    { class: "scroll", role: "region", tabindex: 0, "aria-labelledby": id },
+    { class: "scroll", role: "group", tabindex: 0, "aria-labelledby": id },
     h(
       "table",
       { class: name },

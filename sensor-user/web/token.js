@@ -1,9 +1,10 @@
 // @ts-check
 // Asks for the token where the agent wants one.
 
-import { Problem, openSession } from "./api.js";
+import { Problem, closeSession, openSession } from "./api.js";
 import { h, replace, setText, unique } from "./dom.js";
 import { t } from "./locale.js";
+import { recall, remember } from "./memory.js";
 import { errorText } from "./parts.js";
 
 /** @type {Promise<void> | null} */
@@ -44,6 +45,7 @@ export function askToken(main) {
       button.disabled = true;
       try {
         await openSession(input.value.trim());
+        remember("session", "open");
         replace(main, kept);
         asking = null;
         done();
@@ -60,4 +62,18 @@ export function askToken(main) {
     input.focus();
   });
   return asking;
+}
+
+/** What ends the session that this browser opened; null where it opened none. */
+export function sessionEnd() {
+  if (recall("session") !== "open") return null;
+  const end = async () => {
+    try {
+      await closeSession();
+    } finally {
+      remember("session", null);
+      location.reload();
+    }
+  };
+  return h("button", { type: "button", class: "quiet", onclick: end }, t("token.close"));
 }

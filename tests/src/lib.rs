@@ -21,7 +21,8 @@
 //! - [`mmdb`]: country databases in the making;
 //! - [`stored`]: a store whose answers are known;
 //! - [`report`]: reports, and stores to report on;
-//! - [`chromium`]: a browser, to look at pages with.
+//! - [`chromium`]: a browser, to look at pages with;
+//! - [`prometheus`]: Prometheus, to scrape and to judge.
 //!
 //! A test that cannot run here says so with [`skip`].
 
@@ -42,6 +43,7 @@ pub mod host;
 pub mod mmdb;
 pub mod mounts;
 pub mod netns;
+pub mod prometheus;
 pub mod random;
 pub mod report;
 pub mod rules;

@@ -25,7 +25,7 @@ pub enum Part {
     Toolchain,
     /// Country database and AS table
     Data,
-    /// rustfmt, clippy, ip, Chromium, promtool, DuckDB and html5lib
+    /// rustfmt, clippy, ip, Chromium, Prometheus with promtool, DuckDB and html5lib
     Tests,
 }
 

@@ -3,9 +3,9 @@
 //! A system test that cannot run here writes a line with `SKIPPED:` and the reason, straight to
 //! `std::io::stderr()`: the test harness hides what passing tests print by `eprintln!`. With `CI=true` or
 //! `--no-skip`, tests find `TEITEN_NO_SKIP=1` and fail instead. Other variables that tests find: `TEITEN_BIN`
-//! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMTOOL`, `TEITEN_DATA` (the
-//! folder of databases), `TEITEN_PYTHON` (a Python with DuckDB and html5lib), `TEITEN_CHROMIUM`,
-//! `TEITEN_ORACLE_FRAMES` (with `--oracle`).
+//! (the agent), `TEITEN_BENCH_OBJECT` (a BPF object for measurements), `TEITEN_PROMETHEUS` and `TEITEN_PROMTOOL`
+//! (programs), `TEITEN_DATA` (the folder of databases), `TEITEN_PYTHON` (a Python with DuckDB and html5lib),
+//! `TEITEN_CHROMIUM`, `TEITEN_ORACLE_FRAMES` (with `--oracle`).
 //! Whoever starts them may set `TEITEN_KILLS`, `TEITEN_STEPS` and `TEITEN_ALONE_SECONDS`, which make the tests of
 //! faults longer, and `TEITEN_SEED`, which repeats one of them (`tests/tests/keep.rs`, `steps.rs`).
 
@@ -144,6 +144,9 @@ pub fn variables(
         ("TEITEN_BENCH_OBJECT", paths.object("bench").into()),
         ("TEITEN_DATA", paths.data().into()),
     ];
+    if let Some(prometheus) = tests::prometheus(paths) {
+        variables.push(("TEITEN_PROMETHEUS", prometheus.into()));
+    }
     if let Some(promtool) = tests::promtool(paths) {
         variables.push(("TEITEN_PROMTOOL", promtool.into()));
     }
@@ -236,7 +239,10 @@ mod unit {
                 .into_iter()
                 .map(|(name, _)| name)
                 .filter(|name| {
-                    !matches!(name.as_str(), "TEITEN_PROMTOOL" | "TEITEN_PYTHON" | "TEITEN_CHROMIUM")
+                    !matches!(
+                        name.as_str(),
+                        "TEITEN_PROMETHEUS" | "TEITEN_PROMTOOL" | "TEITEN_PYTHON" | "TEITEN_CHROMIUM"
+                    )
                 })
                 .collect::<Vec<_>>()
         };

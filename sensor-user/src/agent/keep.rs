@@ -17,7 +17,7 @@ use crate::{
     kernel::{
         Drain, KernelError,
         attach::{Link, Mode},
-        banks::Banks,
+        banks::{Banks, Spill},
         interfaces::interfaces_now,
         pins::{Pinned, PinnedLink},
         program::Program,
@@ -256,6 +256,14 @@ impl Counters {
         match self {
             Self::Unkept(_) => None,
             Self::Kept(generation) => Some(generation.keeping.state()),
+        }
+    }
+
+    /// How full the spill log is.
+    pub fn spill(&self) -> Spill {
+        match self {
+            Self::Unkept(unkept) => unkept.banks.spill(),
+            Self::Kept(generation) => generation.pinned.banks.spill(),
         }
     }
 

@@ -1,9 +1,6 @@
 //! From what was asked for to a program that counts, with or without a store.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -15,7 +12,7 @@ use crate::{
     kernel::{
         Drain, KernelError,
         attach::{Mode, attach},
-        interfaces::{Interface, Received},
+        interfaces::Interface,
         pins::Pins,
         program::{self, Entry, Loaded, Settings},
     },
@@ -77,8 +74,8 @@ pub struct Plan<'a> {
     pub elsewhere: Elsewhere,
 }
 
-/// Asks the interfaces for their own counters.
-pub type Ask = Box<dyn Fn() -> Result<BTreeMap<String, Received>, KernelError> + Send + Sync>;
+/// Asks for the interfaces, with their own counters.
+pub type Ask = Box<dyn Fn() -> Result<Vec<Interface>, KernelError> + Send + Sync>;
 
 /// What becomes of a pinned program when its agent ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::{
     export::rows::grouped,
     kernel::{
         features::refuse_unsafe_realtime,
-        interfaces::received,
+        interfaces::interfaces_now,
         namespace::{Namespace, Pair},
         packet_socket::PacketSocket,
         program::Settings,
@@ -129,7 +129,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
     );
 
     let inside = Arc::clone(&namespace);
-    let ask = Box::new(move || inside.enter(received)?);
+    let ask = Box::new(move || inside.enter(interfaces_now)?);
     let watch = shown.watch(counting, AtEnd::Detach, ask, sensors, &sensor_args, &args.live)?;
     let mut player = Player::start(traffic, args.rate, move |frames| socket.send(frames));
     let mut sent = 0;

@@ -16,14 +16,14 @@ use tokio::net::TcpListener;
 use crate::{
     agent::Elsewhere,
     export::{
-        metrics::{self, Metrics},
+        metrics::{self, Metrics, Scope},
         screen::Header,
     },
     geo::Geo,
     kernel::{
         KernelError,
         features::refuse_unsafe_realtime,
-        interfaces::{Interface, covered, default_route, interfaces, received, stacked},
+        interfaces::{Interface, covered, default_route, interfaces, interfaces_now, stacked},
         program::Settings,
     },
     live::Live,
@@ -101,13 +101,25 @@ pub struct LiveArgs {
         default_value = "sensor,class,kind,protocol,dst_port,victim_port,icmp_type,region,tool"
     )]
     pub by: Vec<Dimension>,
-    /// Ports and regions in the table, and ports with metrics of their own
+    /// Ports and regions in the table
     #[arg(long, env = "TEITEN_TOP", value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub top: u16,
     /// Serve Prometheus metrics at this address, under /metrics
     #[arg(long, env = "TEITEN_METRICS", value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Ports that have metrics of their own: those with the most scan packets since the start
+    ///
+    /// All others are counted as port `other`. 0: no metrics by port.
+    #[arg(long, env = "TEITEN_METRICS_PORTS", value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u16).range(..=1000))]
+    pub metrics_ports: u16,
+    /// Regions that have metrics of their own: those with the most scan packets since the start
+    ///
+    /// All others are counted as region `other`. 0: no metrics by region.
+    #[arg(long, env = "TEITEN_METRICS_REGIONS", value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u16).range(..=300))]
+    pub metrics_regions: u16,
     #[command(flatten)]
     pub listen: ListenArgs,
 }
@@ -177,7 +189,8 @@ pub async fn run(args: RunArgs) -> Result<ExitCode> {
         );
     }
     let goes_on = counting.kept.is_some();
-    let watch = shown.watch(counting, AtEnd::GoOn, Box::new(received), sensors, &args.sensors, &args.live)?;
+    let watch =
+        shown.watch(counting, AtEnd::GoOn, Box::new(interfaces_now), sensors, &args.sensors, &args.live)?;
     watch
         .run(async {
             signalled.await;
@@ -267,7 +280,14 @@ impl Shown {
         }
         let started = Timestamp::now();
         let metrics = (self.listener.is_some() || self.listening.is_some()).then(|| {
-            let mut metrics = Metrics::new(usize::from(args.top), &interfaces, started.as_second());
+            let mut metrics = Metrics::new(&Scope {
+                sensors: &sensors,
+                interfaces: &interfaces,
+                interval: args.interval,
+                ports: args.metrics_ports.into(),
+                regions: args.metrics_regions.into(),
+                started: started.as_second(),
+            });
             if counting.kept.is_some() {
                 metrics = metrics.with_store();
             }

@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
     mem,
     os::fd::AsRawFd,
+    path::Path,
     pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -29,11 +30,16 @@ use crate::{
         screen::{self, Header},
     },
     geo::Geo,
-    kernel::{Drain, attach::Mode, interfaces::Received},
+    kernel::{
+        Drain,
+        attach::Mode,
+        banks::Spill,
+        interfaces::{Interface, Received},
+    },
     live::{Interval, Live, Totals},
     model::{Dimension, Zone, boundary},
     serve::live::{Around, Feed, InterfaceRow, Keeping, Snapshot, time},
-    store::Nic,
+    store::{self, Nic},
 };
 
 use super::counting::{Ask, AtEnd, Counting, Kept};
@@ -117,6 +123,7 @@ impl Watch {
             self;
         let Counting { mut counters, modes, meanwhile, kept, drops: _ } = counting;
         let zone = kept.as_ref().map(|kept| lock(&kept.store).zone().clone());
+        let store = kept.as_ref().map(|kept| Arc::from(lock(&kept.store).path()));
         let program = counters.program();
         let mut log = readable(program.take_log()?).context("cannot wait for the program's log")?;
         let mut notices =
@@ -132,6 +139,7 @@ impl Watch {
             kept,
             at_end,
             received: Arc::new(received),
+            store,
             interfaces: modes.iter().map(|(name, _)| name.clone()).collect(),
             modes,
             gone: Vec::new(),
@@ -140,6 +148,7 @@ impl Watch {
             header,
             output,
             metrics,
+            fullest: Spill::default(),
             feed,
             published: None,
             first: Vec::new(),
@@ -175,6 +184,9 @@ impl Watch {
                     }
                     ready.clear_ready();
                     if told {
+                        if let Some(metrics) = &agent.metrics {
+                            metrics::lock(metrics).drained_early();
+                        }
                         agent.drain().await?;
                     }
                 }
@@ -211,14 +223,15 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// What the interfaces have counted; nothing where the kernel does not tell.
-fn nics(received: &Ask, interfaces: &[String]) -> Vec<Nic> {
-    let all = received().unwrap_or_default();
-    let nic = |name: &String| {
-        let Received { frames, dropped } = *all.get(name)?;
-        Some(Nic { name: name.clone(), received: frames, dropped })
+/// What these interfaces have counted, those of them that are there.
+fn nics(all: &[Interface], names: &[String]) -> Vec<Nic> {
+    let nic = |interface: &Interface| Nic {
+        name: interface.name.clone(),
+        received: interface.received.frames,
+        dropped: interface.received.dropped,
     };
-    interfaces.iter().filter_map(nic).collect()
+    let named = |name: &String| all.iter().find(|interface| interface.name == *name);
+    names.iter().filter_map(named).map(nic).collect()
 }
 
 /// Waits for a ring buffer of the program to have something to read.
@@ -240,6 +253,8 @@ struct Agent {
     folder: Option<Folder>,
     at_end: AtEnd,
     received: Arc<Ask>,
+    /// Path of the store, if there is one.
+    store: Option<Arc<Path>>,
     interfaces: Arc<[String]>,
     /// The interfaces that are to be observed, with their modes.
     modes: Vec<(String, Mode)>,
@@ -250,12 +265,14 @@ struct Agent {
     header: Header,
     output: Output,
     metrics: Option<Shared>,
+    /// How full the spill log was in the interval, at its fullest.
+    fullest: Spill,
     feed: Option<Publishing>,
     /// When readers of the API were told last.
     published: Option<Instant>,
-    /// What the interfaces had counted first, and last.
-    first: Vec<Nic>,
-    seen: Vec<Nic>,
+    /// The interfaces of the host as they were first, and last.
+    first: Vec<Interface>,
+    seen: Vec<Interface>,
     /// Whether the screen holds a table.
     drawn: bool,
     /// The interval that was put out last, where it may be put out again.
@@ -266,20 +283,33 @@ impl Agent {
     /// Takes the counts out of the kernel. What fails is tried again at the next occasion.
     async fn drain(&mut self) -> Result<()> {
         let mut counters = self.counters.take().context("a drain has not come back")?;
-        let start = Instant::now();
         let (received, interfaces) = (Arc::clone(&self.received), Arc::clone(&self.interfaces));
-        let (counters, drains, seen) = spawn_blocking(move || {
-            let seen = nics(&received, &interfaces);
-            let drains = counters.drain(seen.clone());
-            (counters, drains, seen)
+        let store = self.store.clone();
+        let is_asked = counters.state().is_some() || self.metrics.is_some();
+        let (mut counters, drains, took, seen, bytes) = spawn_blocking(move || {
+            // Where the kernel does not tell, nothing is known of them.
+            let seen = if is_asked { received().ok() } else { None };
+            let nics = seen.as_deref().map(|all| nics(all, &interfaces)).unwrap_or_default();
+            let start = Instant::now();
+            let drains = counters.drain(nics);
+            let took = start.elapsed();
+            (counters, drains, took, seen, store.map(|path| store::bytes(&path)))
         })
         .await?;
-        if self.first.is_empty() {
-            self.first.clone_from(&seen);
+        if let Some(seen) = seen {
+            if self.first.is_empty() {
+                self.first.clone_from(&seen);
+            }
+            self.seen = seen;
         }
-        self.seen = seen;
-        if let (Some(metrics), Some(state)) = (&self.metrics, counters.state()) {
-            metrics::lock(metrics).kept(&state);
+        let spill = counters.spill();
+        self.fullest = if spill.used_bytes < self.fullest.used_bytes { self.fullest } else { spill };
+        if let Some(metrics) = &self.metrics {
+            let mut metrics = metrics::lock(metrics);
+            metrics.interfaces(&self.seen, counters.program().id());
+            if let (Some(state), Some(bytes)) = (counters.state(), bytes) {
+                metrics.kept(&state, bytes);
+            }
         }
         if let (Some(store), Some(state)) = (&mut self.header.store, counters.state()) {
             store.trouble = state.trouble;
@@ -288,11 +318,14 @@ impl Agent {
         match drains {
             Ok(drains) => {
                 if let Some(metrics) = &self.metrics {
-                    metrics::lock(metrics).drained(start.elapsed().as_secs_f64());
+                    metrics::lock(metrics).drained(took.as_secs_f64());
                 }
                 self.absorb(&drains);
             }
             Err(error) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics::lock(metrics).drain_failed();
+                }
                 error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
             }
         }
@@ -382,6 +415,9 @@ impl Agent {
 
     /// Closes the interval and puts it out. Without new counts, a screen still says why.
     fn close(&mut self) -> Result<()> {
+        if let Some(metrics) = &self.metrics {
+            metrics::lock(metrics).spill(mem::take(&mut self.fullest));
+        }
         let Some(interval) = self.live.close() else {
             let Some(shown) = self.shown.take() else { return Ok(()) };
             if matches!(self.output, Output::Screen { .. }) {
@@ -427,15 +463,20 @@ impl Agent {
 
     fn interface_rows(&self) -> Vec<InterfaceRow> {
         let row = |(name, mode): &(String, Mode)| {
-            let now = self.seen.iter().find(|nic| nic.name == *name);
-            let first = self.first.iter().find(|nic| nic.name == *name);
-            let since = |of: fn(&Nic) -> u64| Some(of(now?).saturating_sub(first.map_or(0, of)));
+            let find = |all: &[Interface]| {
+                all.iter().find(|interface| interface.name == *name).map(|interface| interface.received)
+            };
+            // One that came back anew counts from 0.
+            let since = |of: fn(Received) -> u64| {
+                let now = of(find(&self.seen)?);
+                Some(now.checked_sub(find(&self.first).map_or(0, of)).unwrap_or(now))
+            };
             InterfaceRow {
                 interface: name.clone(),
                 mode: mode.as_str().to_owned(),
-                up: now.is_some() && !self.gone.contains(name),
-                received: since(|nic| nic.received),
-                dropped: since(|nic| nic.dropped),
+                up: find(&self.seen).is_some() && !self.gone.contains(name),
+                received: since(|received| received.frames),
+                dropped: since(|received| received.dropped),
             }
         };
         self.modes.iter().map(row).collect()

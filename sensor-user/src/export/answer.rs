@@ -310,7 +310,7 @@ const QUALITY: [Column; 17] = {
         column(
             "nic_dropped",
             Shape::Count,
-            "Frames dropped by the network cards' own counters; null where not known",
+            "Frames that the network cards missed for want of buffers, by their own counters; null where not known",
             "frames",
         ),
         column("coverage", Shape::Share, "observed_seconds by seconds", "1"),

@@ -34,6 +34,8 @@ pub struct Banks {
     grace: GracePeriod,
     books: Books,
     quiet: Bank,
+    /// Chunks of the spill log that were taken in the bank that was read last.
+    last_chunks: usize,
     /// Frames without counters that were released with an earlier epoch.
     uncounted: u64,
 }
@@ -77,6 +79,14 @@ pub struct Start {
     pub real_ns: u64,
     /// Since the machine was booted, its sleep included.
     pub boot_ns: u64,
+}
+
+/// How full a bank's spill log is, in whole chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spill {
+    pub used_bytes: u64,
+    /// What one bank has room for: half of `--spill-memory`.
+    pub size_bytes: u64,
 }
 
 impl Header {
@@ -153,6 +163,7 @@ impl Banks {
             })?,
             books: Books::default(),
             quiet,
+            last_chunks: 0,
             uncounted: 0,
         })
     }
@@ -267,6 +278,14 @@ impl Banks {
         share(self.live_chunks() as u64, self.chunks as u64)
     }
 
+    /// How full the spill log is: that of the bank that was drained last, as it was then, or that of the
+    /// live bank, whichever is fuller.
+    pub fn spill(&self) -> Spill {
+        let bytes = |chunks: usize| (chunks * size_of::<Chunk>()) as u64;
+        let used = self.last_chunks.max(self.live_chunks()).min(self.chunks);
+        Spill { used_bytes: bytes(used), size_bytes: bytes(self.chunks) }
+    }
+
     /// Leaves a note for `teiten status`: 0 and since when all is well, or the number of what keeps
     /// drained counts from being kept. `since_ns`: nanoseconds since 1970 (UTC).
     pub fn note_agent(&self, state: u32, since_ns: u64) {
@@ -366,6 +385,7 @@ impl Banks {
             drain.tallies.extend(block.slots.iter().filter(|slot| slot.packets != 0));
         }
         let slots = drain.tallies.len();
+        self.last_chunks = self.taken(bank).count();
         for chunk in self.taken(bank) {
             // SAFETY: as above.
             let chunk = unsafe { &*chunk };

@@ -1,6 +1,6 @@
 //! What netlink and ethtool know of the interfaces of this network namespace.
 
-use std::{collections::BTreeMap, fs, io, mem, net::IpAddr, os::fd::AsRawFd, panic, thread};
+use std::{io, mem, net::IpAddr, os::fd::AsRawFd, panic, thread};
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
@@ -22,7 +22,10 @@ pub struct Interface {
     pub name: String,
     /// Largest payload of a frame, in bytes.
     pub mtu: u32,
+    /// Whether it is switched on.
     pub up: bool,
+    /// Whether it has a link: its cable is in and somebody is at the other end.
+    pub carrier: bool,
     pub loopback: bool,
     /// What its frames begin with: `ARPHRD_*` of linux/if_arp.h.
     pub link_layer: u16,
@@ -37,6 +40,7 @@ pub struct Interface {
     /// Where that program runs; `None` if there is none, or if it runs on the card itself.
     pub xdp_mode: Option<Mode>,
     pub addresses: Vec<IpNet>,
+    pub received: Received,
 }
 
 impl Interface {
@@ -230,34 +234,9 @@ pub fn covered(interfaces: &[Interface], prefix: &IpNet) -> Vec<IpAddr> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     pub frames: u64,
-    /// Dropped before XDP: by the card, for want of buffers, or by the driver.
+    /// Missed by the card, for want of buffers: XDP never saw them. (`rx_missed_errors`; the kernel's `rx_dropped`
+    /// would hold frames as well that were dropped behind XDP, such as those of protocols that nobody handles.)
     pub dropped: u64,
-}
-
-/// The counters of all interfaces of the network namespace of the calling thread, by name.
-///
-/// # Errors
-///
-/// If the kernel does not tell.
-pub fn received() -> Result<BTreeMap<String, Received>, KernelError> {
-    const PATH: &str = "/proc/thread-self/net/dev";
-    fs::read_to_string(PATH).map(|table| read_received(&table)).map_err(|source| KernelError::Call {
-        call: "read",
-        what: PATH.to_owned(),
-        source,
-    })
-}
-
-/// Reads a table of the form of /proc/net/dev: two lines of headings, then an interface a line.
-fn read_received(table: &str) -> BTreeMap<String, Received> {
-    let line = |line: &str| {
-        let (name, counts) = line.rsplit_once(':')?;
-        // Bytes, packets, errors, dropped (with those that the card missed).
-        let mut counts = counts.split_ascii_whitespace().skip(1).map(|count| count.parse().ok());
-        let received = Received { frames: counts.next()??, dropped: counts.nth(1)?? };
-        Some((name.trim().to_owned(), received))
-    };
-    table.lines().skip(2).filter_map(line).collect()
 }
 
 fn connect() -> Result<Handle, KernelError> {
@@ -275,6 +254,7 @@ fn interface(link: &LinkMessage) -> Interface {
     let mut interface = Interface {
         index: link.header.index,
         up: flags.contains(LinkFlags::Up),
+        carrier: flags.contains(LinkFlags::LowerUp),
         loopback: flags.contains(LinkFlags::Loopback),
         link_layer: link.header.link_layer_type.into(),
         ..Interface::default()
@@ -293,6 +273,12 @@ fn interface(link: &LinkMessage) -> Interface {
                     LinkInfo::Kind(kind) => Some(kind.to_string()),
                     _ => None,
                 });
+            }
+            LinkAttribute::Stats64(stats) => {
+                interface.received = Received {
+                    frames: stats.rx_packets,
+                    dropped: stats.rx_missed_errors,
+                };
             }
             LinkAttribute::Xdp(attributes) => {
                 interface.xdp_program = attributes.iter().find_map(|attribute| match attribute {
@@ -317,6 +303,8 @@ fn interface(link: &LinkMessage) -> Interface {
 
 #[cfg(test)]
 mod tests {
+    use rtnetlink::packet_route::link::Stats64;
+
     use super::*;
 
     fn made(index: u32, below: Option<u32>, above: Option<u32>) -> Interface {
@@ -340,18 +328,17 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_counters() {
-        const TABLE: &str = "\
-Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo
-    lo:       0       1    0    0    0     0          0         0        0       0    0    0    0
- veth1:  400023    4711    0    9    0     0          0         0        0      12    0    7    0
- damaged:  1
-";
-        let all = read_received(TABLE);
-        assert_eq!(all.len(), 2);
-        assert_eq!(all["veth1"], Received { frames: 4711, dropped: 9 });
-        assert_eq!(read_received(""), BTreeMap::new());
+    fn a_message_tells_state_and_counters() {
+        let mut link = LinkMessage::default();
+        link.header.flags = LinkFlags::Up;
+        let mut stats = Stats64::default();
+        (stats.rx_packets, stats.rx_dropped, stats.rx_missed_errors) = (4711, 2, 7);
+        link.attributes = vec![LinkAttribute::IfName("eth0".to_owned()), LinkAttribute::Stats64(stats)];
+        let down = interface(&link);
+        assert_eq!((down.name.as_str(), down.up, down.carrier), ("eth0", true, false));
+        assert_eq!(down.received, Received { frames: 4711, dropped: 7 });
+        link.header.flags |= LinkFlags::LowerUp;
+        assert!(interface(&link).carrier);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rtnetlink::{LinkUnspec, LinkVeth, new_connection, packet_route::link::LinkFl
 
 use super::{
     error::KernelError,
-    interfaces::{Interface, Received, interfaces, received},
+    interfaces::{Interface, Received, interfaces, interfaces_now},
 };
 
 /// A network namespace that lives as long as this value.
@@ -100,10 +100,11 @@ impl Namespace {
     ///
     /// If the kernel does not tell.
     pub fn received(&self, interface: &str) -> Result<Received, KernelError> {
-        let mut all = self.enter(received)??;
-        all.remove(interface).ok_or_else(|| KernelError::NoInterface {
+        let all = self.enter(interfaces_now)??;
+        let named = all.iter().find(|there| there.name == interface);
+        named.map(|there| there.received).ok_or_else(|| KernelError::NoInterface {
             name: interface.to_owned(),
-            present: Vec::from_iter(all.into_keys()).join(", "),
+            present: all.iter().map(|there| there.name.as_str()).collect::<Vec<_>>().join(", "),
         })
     }
 }

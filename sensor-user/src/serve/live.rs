@@ -188,7 +188,8 @@ pub struct InterfaceRow {
     pub mode: String,
     /// Whether it is there, and counted on.
     pub up: bool,
-    /// Frames that it received and dropped since the agent's start, by its own counters; null where it does not tell.
+    /// Frames that it received since the agent's start, and those that it missed for want of buffers, by its own
+    /// counters; null where it does not tell.
     pub received: Option<u64>,
     pub dropped: Option<u64>,
 }

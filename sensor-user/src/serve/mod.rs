@@ -8,6 +8,7 @@ pub mod auth;
 pub mod history;
 pub mod live;
 pub mod networks;
+pub mod openapi;
 pub mod problem;
 pub mod status;
 
@@ -16,7 +17,7 @@ use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware,
     response::Response,
     routing::get,
@@ -34,6 +35,7 @@ use self::{
         names::{self, NamePages},
     },
     live::Newest,
+    problem::Problem,
     status::About,
 };
 use crate::{
@@ -85,10 +87,21 @@ impl Served {
         guarded
             .layer(middleware::from_fn_with_state(Arc::clone(&access), auth::check))
             .merge(auth::router(access))
+            .merge(openapi::router())
             .route("/health", get(async || "ok\n"))
             .fallback(assets::asset)
+            .method_not_allowed_fallback(not_allowed)
             .layer(middleware::map_response(harden))
     }
+}
+
+/// A path that is there, asked for in another way.
+async fn not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method not allowed",
+        format!("{} has no {method}; the header `Allow` says what it has", uri.path()),
+    )
 }
 
 /// Headers that every answer has.
@@ -146,10 +159,7 @@ pub async fn serve(listener: TcpListener, router: Router) -> Infallible {
 
 #[cfg(test)]
 mod tests {
-    use axum::{
-        body::Body,
-        http::{Method, StatusCode},
-    };
+    use axum::body::Body;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -211,6 +221,20 @@ mod tests {
                 "{path}: {policy}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn another_method_is_told_which_there_are() {
+        let router = router(loopback());
+        for (path, allowed) in
+            [("/api/v1/names", "GET,HEAD"), ("/api/v1/openapi.json", "GET,HEAD"), ("/health", "GET,HEAD")]
+        {
+            let response = ask(&router, Method::POST, path, &[], "").await;
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert_eq!(response.headers()[header::ALLOW], allowed, "{path}");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json", "{path}");
+        }
+        assert_eq!(ask(&router, Method::HEAD, "/api/v1/names", &[], "").await.status(), StatusCode::OK);
     }
 
     #[tokio::test]

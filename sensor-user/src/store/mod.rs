@@ -56,7 +56,7 @@ pub use fold::{Damaged, Folded, Portion};
 pub use generation::{GenerationRow, NewGeneration, Origin};
 pub use key::random;
 pub use maintain::{GRACE, Maintained, Retention};
-pub use progress::{GenerationProgress, Progress, UsedDatabase, Version};
+pub use progress::{GenerationProgress, Progress, UsedDatabase, Version, bytes};
 pub use reader::Reader;
 pub use schema::Meta;
 pub use tables::Limits;

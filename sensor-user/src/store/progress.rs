@@ -1,6 +1,6 @@
 //! How far a store has come, for those who look after it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use rusqlite::OptionalExtension;
 
@@ -52,6 +52,12 @@ pub struct UsedDatabase {
 
 fn bits(number: Option<f64>) -> u64 {
     number.unwrap_or(0.0).to_bits()
+}
+
+/// Bytes that the files of a store have: its own, and its log's. A file that is not there has none.
+pub fn bytes(store: &Path) -> u64 {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    length(store) + length(&open::log_of(store))
 }
 
 impl Reader {
@@ -117,9 +123,7 @@ impl Reader {
             Ok(statement
                 .query_row([], |row| Ok((count(row, 0)?.unwrap_or(0), count(row, 1)?.unwrap_or(0))))?)
         })?;
-        let length = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let bytes = length(self.path().to_owned()) + length(open::log_of(self.path()));
-        Ok(Progress { frames, to_fold, bytes })
+        Ok(Progress { frames, to_fold, bytes: bytes(self.path()) })
     }
 
     /// How far the store has come with a generation; `None` if it does not know it.

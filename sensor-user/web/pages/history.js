@@ -59,11 +59,19 @@ export function show({ url }) {
   const hrefOf = (/** @type {Partial<Question>} */ changed) =>
     link("/history", write({ ...question, ...changed }, usual));
   const ask = (/** @type {Partial<Question>} */ changed) => go(hrefOf(changed));
-  const picker = periodPicker({ hrefOf: (period) => hrefOf({ period }), onchoose: (period) => ask({ period }) });
+  const picker = periodPicker({
+    hrefOf: (period) => hrefOf({ period }),
+    onchoose: (period) => ask({ period }),
+  });
   const form = fields((changed) => {
     // Other rows may go with other second rows, and have other packets for usual.
     const { rows, and } = { ...question, ...changed };
-    if (changed.rows) ask({ ...changed, and: BESIDE[rows].includes(and) ? and : "", class: read(new URLSearchParams({ rows }), usual).class });
+    if (changed.rows)
+      ask({
+        ...changed,
+        and: BESIDE[rows].includes(and) ? and : "",
+        class: read(new URLSearchParams({ rows }), usual).class,
+      });
     else ask(changed);
   });
   const result = h("div", { class: "result" });
@@ -92,7 +100,7 @@ export function show({ url }) {
         replace(result);
         return;
       }
-      const params = parameters(question);
+      const params = { ...parameters(question), period: period.period };
       const answer = await get("query", { ...params, compare: true }, signal);
       discard?.();
       discard = null;
@@ -124,14 +132,18 @@ export function show({ url }) {
    */
   function seriesPanel(answer, period, signal) {
     const dims = dimensions(question);
-    const step = question.rows === "prefix" || question.and === "prefix" ? "day" : question.step || usualStep(period.seconds);
+    /** @type {"hour" | "day"} */
+    const step =
+      question.rows === "prefix" || question.and === "prefix"
+        ? "day"
+        : /** @type {"hour" | "day" | ""} */ (question.step) || usualStep(period.seconds);
     const shown = answer.rows.filter((/** @type {any} */ row) => rowsCondition([row], dims)).slice(0, LINES);
     const box = h("div", { class: "chart-box" }, loading());
     const { element: part } = panel("series", t("history.series"), box);
     const only = rowsCondition(shown, dims);
     const { where } = condition(question);
     const drawn = async () => {
-      const base = { period: question.period, step };
+      const base = { period: period.period, step };
       const [series, quality] = await Promise.all([
         get(
           "query",
@@ -156,7 +168,10 @@ export function show({ url }) {
       const drawing = chart({
         title: t("history.series.title", { count: shown.length }),
         unit: t(`series.${step}`),
-        lines: shown.map((/** @type {any} */ row, /** @type {number} */ at) => ({ label: label(row, question), colour: COLOURS[at] })),
+        lines: shown.map((/** @type {any} */ row, /** @type {number} */ at) => ({
+          label: label(row, question),
+          colour: COLOURS[at],
+        })),
         height: 280,
         figure: (value) => f().count(Math.round(value)),
         onzoom(range) {
@@ -170,7 +185,9 @@ export function show({ url }) {
       discard = drawing.destroy;
       back.addEventListener("click", drawing.whole);
       const packets = shown.map(() => new Map());
-      const place = new Map(shown.map((/** @type {any} */ row, /** @type {number} */ at) => [rowKey(row, dims), at]));
+      const place = new Map(
+        shown.map((/** @type {any} */ row, /** @type {number} */ at) => [rowKey(row, dims), at]),
+      );
       for (const row of series.rows) {
         packets[place.get(rowKey(row, dims)) ?? -1]?.set(Date.parse(row.time) / 1000, row.packets);
       }
@@ -226,7 +243,11 @@ export function show({ url }) {
           compared
             ? [
                 changeCell(row.packets, row.previous_packets),
-                h("td", { class: "n wide" }, row.previous_rank === null ? UNKNOWN : f().count(row.previous_rank)),
+                h(
+                  "td",
+                  { class: "n wide" },
+                  row.previous_rank === null ? UNKNOWN : f().count(row.previous_rank),
+                ),
               ]
             : null,
           h("td", { class: "n" }, f().count(row.sources)),
@@ -237,8 +258,16 @@ export function show({ url }) {
     const part = panel("answer", t("history.rows"), box);
     const { top: _, ...all } = params;
     part.tools.append(
-      h("a", { href: address("query", { ...all, compare: true, format: "csv" }), download: "teiten.csv" }, "CSV"),
-      h("a", { href: address("query", { ...all, compare: true, format: "json" }), download: "teiten.json" }, "JSON"),
+      h(
+        "a",
+        { href: address("query", { ...all, compare: true, format: "csv" }), download: "teiten.csv" },
+        "CSV",
+      ),
+      h(
+        "a",
+        { href: address("query", { ...all, compare: true, format: "json" }), download: "teiten.json" },
+        "JSON",
+      ),
     );
     return part.element;
   }
@@ -284,7 +313,12 @@ function facts(summary) {
   const part = changeOf(summary.packets, previous?.packets);
   const observed = summary.seconds > 0 ? Math.min(1, summary.observed_seconds / summary.seconds) : null;
   const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "figure" }, figure), h("span", { class: "detail" }, detail)));
+    h(
+      "div",
+      {},
+      h("dt", {}, name),
+      h("dd", {}, h("span", { class: "figure" }, figure), h("span", { class: "detail" }, detail)),
+    );
   return h(
     "dl",
     { class: "facts" },
@@ -292,10 +326,19 @@ function facts(summary) {
     fact(
       t("column.change"),
       f().change(part),
-      previous ? t("history.previous", { period: span(f(), previous.from, previous.to), packets: f().count(previous.packets) }) : "",
+      previous
+        ? t("history.previous", {
+            period: span(f(), previous.from, previous.to),
+            packets: f().count(previous.packets),
+          })
+        : "",
     ),
     fact(t("column.sources"), f().count(summary.sources), t("estimate")),
-    fact(t("history.observed"), f().share(observed), t("history.observed.detail", { time: f().duration(summary.observed_seconds) })),
+    fact(
+      t("history.observed"),
+      f().share(observed),
+      t("history.observed.detail", { time: f().duration(summary.observed_seconds) }),
+    ),
   );
 }
 
@@ -320,7 +363,13 @@ function notes(summary) {
     summary.largest_only && t("note.largest"),
     summary.sources_missing && t("note.sources", { why: summary.sources_missing }),
   ].filter(Boolean);
-  return said.length > 0 ? h("ul", { class: "notes" }, said.map((text) => h("li", {}, text))) : null;
+  return said.length > 0
+    ? h(
+        "ul",
+        { class: "notes" },
+        said.map((text) => h("li", {}, text)),
+      )
+    : null;
 }
 
 /**
@@ -339,12 +388,34 @@ function fields(onchange) {
     input.setAttribute("aria-describedby", errorId);
     input.addEventListener("change", () => onchange({ [name]: input.value.trim() }));
     made.set(name, { input, error });
-    return h("div", { class: ["field", `field-${name}`] }, h("label", { for: id }, t(`field.${name}`)), input, error);
+    return h(
+      "div",
+      { class: ["field", `field-${name}`] },
+      h("label", { for: id }, t(`field.${name}`)),
+      input,
+      error,
+    );
   };
   const select = (/** @type {[string, string][]} */ options) =>
-    h("select", {}, options.map(([value, text]) => h("option", { value }, text)));
-  const text = (/** @type {string} */ placeholder, /** @type {number} */ size, /** @type {string} */ list = "") =>
-    h("input", { type: "text", placeholder, size, list: list || null, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
+    h(
+      "select",
+      {},
+      options.map(([value, text]) => h("option", { value }, text)),
+    );
+  const text = (
+    /** @type {string} */ placeholder,
+    /** @type {number} */ size,
+    /** @type {string} */ list = "",
+  ) =>
+    h("input", {
+      type: "text",
+      placeholder,
+      size,
+      list: list || null,
+      autocomplete: "off",
+      spellcheck: "false",
+      autocapitalize: "off",
+    });
   const any = /** @type {[string, string]} */ (["", t("field.any")]);
   const listId = unique("regions");
   const sensors = (status().sensors ?? []).map((/** @type {any} */ sensor) => [sensor.name, sensor.name]);
@@ -361,12 +432,28 @@ function fields(onchange) {
     put("and", select([["", t("field.and.none")]])),
     put("port", text(t("field.port.hint"), 12)),
     put("region", text(t("field.region.hint"), 8, listId)),
-    put("tool", select([any, ...TOOLS.map((name) => /** @type {[string, string]} */ ([name, toolName(name)]))])),
+    put(
+      "tool",
+      select([any, ...TOOLS.map((name) => /** @type {[string, string]} */ ([name, toolName(name)]))]),
+    ),
     put("class", select(CLASSES.map((name) => [name, t(`class.${name}`)]))),
     put("family", select([any, ["4", "IPv4"], ["6", "IPv6"]])),
     sensors.length > 1 ? put("sensor", select([any, ...sensors])) : null,
-    put("step", select([["", t("step.auto")], ["hour", t("step.hour")], ["day", t("step.day")]])),
-    put("rank", select([["packets", t("column.packets")], ["sources", t("column.sources")]])),
+    put(
+      "step",
+      select([
+        ["", t("step.auto")],
+        ["hour", t("step.hour")],
+        ["day", t("step.day")],
+      ]),
+    ),
+    put(
+      "rank",
+      select([
+        ["packets", t("column.packets")],
+        ["sources", t("column.sources")],
+      ]),
+    ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
     put("where", text(t("field.where.hint"), 30)),
     h("button", { type: "submit", class: "hidden" }, t("history.ask")),

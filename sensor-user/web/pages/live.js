@@ -17,6 +17,7 @@ import { keyed, table } from "../table.js";
 import { status } from "../agent.js";
 
 const CLASSES = ["scan", "backscatter", "other"];
+/** @type {Record<string, string>} */
 const COLOURS = { scan: "--c1", backscatter: "--c2", other: "--c6" };
 const SPANS = ["interval", "hour", "total"];
 
@@ -42,6 +43,7 @@ export function show({ url }) {
     body,
   );
 
+  /** @type {{element: HTMLElement, update: (live: any) => void, leave?: () => void}[]} */
   const parts = [
     hero(),
     series(),
@@ -53,7 +55,7 @@ export function show({ url }) {
       rows: (live) => live.services,
       key: (row) => row.service,
       head: (row) => serviceCell(row.service),
-      more: link("/history", { rows: "service", period: "-24h..now" }),
+      more: link("/history", { rows: "service", period: "-24h" }),
       url,
     }),
     ranking({
@@ -65,12 +67,20 @@ export function show({ url }) {
       head: (row) => regionCell(row.region),
       ranked: (row) => row.region.length === 2,
       sources: true,
-      more: link("/history", { rows: "region", period: "-24h..now" }),
+      none: status().databases?.some((/** @type {any} */ one) => one.role === "country")
+        ? undefined
+        : [t("status.missing.country"), " ", h("a", { href: link("/status") }, t("nav.status"))],
+      more: link("/history", { rows: "region", period: "-24h" }),
       url,
     }),
-    simple("tools-now", t("live.tools"), t("column.tool"), (live) => live.tools, (row) => row.tool, (row) => [
-      toolName(row.tool),
-    ]),
+    simple(
+      "tools-now",
+      t("live.tools"),
+      t("column.tool"),
+      (live) => live.tools,
+      (row) => row.tool,
+      (row) => [toolName(row.tool)],
+    ),
     simple(
       "backscatter",
       t("live.backscatter"),
@@ -85,7 +95,11 @@ export function show({ url }) {
     places(),
   ].filter((part) => part !== null);
   const column = (/** @type {string[]} */ ...names) =>
-    h("div", { class: "column" }, parts.map(({ element }) => names.some((name) => element.classList.contains(name)) && element));
+    h(
+      "div",
+      { class: "column" },
+      parts.map(({ element }) => names.some((name) => element.classList.contains(name)) && element),
+    );
   body.append(...parts.map(({ element }) => element));
   body.append(column("tools-now", "backscatter"), column("outcomes", "keeping"), column("places"));
 
@@ -159,7 +173,10 @@ function contactLine() {
     /** @param {any} live */
     news(live) {
       const end = toDate(live.time);
-      const every = t("contact.every", { time: end ? f().second(end) : "", seconds: f().number(live.seconds) });
+      const every = t("contact.every", {
+        time: end ? f().second(end) : "",
+        seconds: f().number(live.seconds),
+      });
       setText(detail, restarted ? `${every} ${restarted}` : every);
     },
     /** @param {import("../stream.js").Contact} contact */
@@ -190,7 +207,9 @@ function troubles(live) {
   if (total.mismatches > 0) found.push(t("trouble.mismatches", { count: total.mismatches }));
   if (total.lost > 0) {
     const key = hour.lost > 0 ? "trouble.lost" : "trouble.lost-before";
-    found.push(t(key, { count: total.lost, hour: f().count(hour.lost), share: f().share(total.lost / total.packets) }));
+    found.push(
+      t(key, { count: total.lost, hour: f().count(hour.lost), share: f().share(total.lost / total.packets) }),
+    );
   }
   for (const one of live.interfaces ?? []) {
     if (!one.up) found.push(t("trouble.down", { interface: one.interface }));
@@ -214,7 +233,15 @@ function replaceAlerts(box, live) {
   const key = found.join("\n");
   if (box.dataset.key === key) return;
   box.dataset.key = key;
-  replace(box, found.length > 0 ? alert(found[0], found.slice(1).map((text) => h("p", {}, text))) : null);
+  replace(
+    box,
+    found.length > 0
+      ? alert(
+          found[0],
+          found.slice(1).map((text) => h("p", {}, text)),
+        )
+      : null,
+  );
 }
 
 /** Packets a second, large; the last hour and the total beside it. */
@@ -261,11 +288,15 @@ function fact(span) {
     update(live) {
       const counts = live[span];
       setText(figure, f().count(counts.packets));
-      const seconds = span === "hour" ? counts.seconds : (Date.parse(live.time) - Date.parse(live.since)) / 1000;
+      const seconds =
+        span === "hour" ? counts.seconds : (Date.parse(live.time) - Date.parse(live.since)) / 1000;
       const from = toDate(span === "hour" ? counts.from : live.since);
       const time = from ? (span === "hour" ? f().minute(from) : f().moment(from)) : "–";
       setText(label, t(span === "hour" ? "live.hour-since" : "live.total-since", { time }));
-      setText(detail, t("live.fact", { rate: f().rate(counts.packets / seconds), bytes: f().bytes(counts.bytes) }));
+      setText(
+        detail,
+        t("live.fact", { rate: f().rate(counts.packets / seconds), bytes: f().bytes(counts.bytes) }),
+      );
     },
   };
 }
@@ -319,7 +350,9 @@ function series() {
     update(live) {
       const { start, seconds } = live.series;
       const rates = CLASSES.map((name) =>
-        live.series[name].map((/** @type {number} */ packets, /** @type {number} */ at) => packets / seconds[at]),
+        live.series[name].map(
+          (/** @type {number} */ packets, /** @type {number} */ at) => packets / seconds[at],
+        ),
       );
       drawing.set(steps(start, seconds, rates));
     },
@@ -345,7 +378,8 @@ function mapPanel(url) {
 
   const figure = (/** @type {any} */ row) => (by === "sources" ? (row.sources ?? 0) : row.hour);
   const draw = () => {
-    if (map && live) map.draw(new Map(live.regions.map((/** @type {any} */ row) => [row.region, figure(row)])));
+    if (map && live)
+      map.draw(new Map(live.regions.map((/** @type {any} */ row) => [row.region, figure(row)])));
   };
   const describe = (/** @type {string} */ code) => {
     const row = live?.regions.find((/** @type {any} */ one) => one.region === code);
@@ -357,7 +391,12 @@ function mapPanel(url) {
   const load = async () => {
     replace(box, loading());
     try {
-      map = await worldMap({ describe, href: (code) => regionLink(code), count: (value) => f().compact(value), label: t("map.label") });
+      map = await worldMap({
+        describe,
+        href: (code) => regionLink(code),
+        count: (value) => f().compact(value),
+        label: t("map.label"),
+      });
       replace(box, map.element);
       draw();
     } catch {
@@ -409,10 +448,22 @@ function mapPanel(url) {
  * @param {{
  *   name: string, heading: string, subject: string,
  *   rows: (live: any) => any[], key: (row: any) => string, head: (row: any) => any,
- *   ranked?: (row: any) => boolean, sources?: boolean, more: string, url: URL,
- * }} options
+ *   ranked?: (row: any) => boolean, sources?: boolean, none?: any, more: string, url: URL,
+ * }} options `none`: what stands where there are no rows
  */
-function ranking({ name, heading, subject, rows, key, head, ranked = () => true, sources = false, more, url }) {
+function ranking({
+  name,
+  heading,
+  subject,
+  rows,
+  key,
+  head,
+  ranked = () => true,
+  sources = false,
+  none,
+  more,
+  url,
+}) {
   const parameter = `${name}-by`;
   let by = url.searchParams.get(parameter) ?? "hour";
   if (!SPANS.includes(by)) by = "hour";
@@ -426,16 +477,21 @@ function ranking({ name, heading, subject, rows, key, head, ranked = () => true,
     { label: hidden(t("column.move")), class: "move", title: t("column.move.title") },
     { label: subject },
     { label: hidden(t("column.spark")), class: "sparks", title: t("column.spark") },
-    { label: t("column.interval"), class: "n wide" },
-    { label: t("column.hour"), class: "n" },
-    { label: t("column.total"), class: "n wide" },
+    ...SPANS.map((span) => ({ label: t(`column.${span}`), class: `n ${span}` })),
     { label: t("column.share"), class: "n bar", title: t("column.share.hour") },
-    ...(sources ? [{ label: t("column.sources.short"), class: "n wide", title: t("column.sources.hour") }] : []),
+    ...(sources
+      ? [{ label: t("column.sources.short"), class: "n sources", title: t("column.sources.hour") }]
+      : []),
   ];
-  const { element: box, body } = table({ caption: heading, columns, class: `ranking by-${by}`, hideCaption: true });
+  const { element: box, body } = table({
+    caption: heading,
+    columns,
+    class: `ranking by-${by}`,
+    hideCaption: true,
+  });
   const rest = h("p", { class: "note" });
   const toggle = h("button", { type: "button", class: "quiet" });
-  const nothing = empty(t("live.nothing"));
+  const nothing = empty(none ?? t("live.nothing"));
   element.append(
     box,
     nothing,
@@ -446,9 +502,9 @@ function ranking({ name, heading, subject, rows, key, head, ranked = () => true,
     const rank = h("td", { class: "n rank" });
     const move = h("td", { class: "move" });
     const line = spark();
-    const counts = SPANS.map((span) => h("td", { class: ["n", span, span === "hour" ? null : "wide"] }));
+    const counts = SPANS.map((span) => h("td", { class: `n ${span}` }));
     const share = h("td", { class: "n bar" });
-    const different = sources ? h("td", { class: "n wide" }) : null;
+    const different = sources ? h("td", { class: "n sources" }) : null;
     const element = h(
       "tr",
       {},
@@ -577,11 +633,19 @@ function outcomes() {
     ["uncounted", "loss"],
     ["mismatches", "loss"],
   ];
-  const columns = [{ label: t("column.outcome") }, ...SPANS.map((span) => ({ label: t(`column.${span}`), class: "n" }))];
+  const columns = [
+    { label: t("column.outcome") },
+    ...SPANS.map((span) => ({ label: t(`column.${span}`), class: "n" })),
+  ];
   const { element: box, body } = table({ caption: t("live.outcomes"), columns, hideCaption: true });
   const rows = ROWS_OF.map(([name, kind]) => {
     const cells = SPANS.map(() => h("td", { class: "n" }));
-    const row = h("tr", { class: kind }, h("th", { scope: "row", title: t(`outcome.${name}.title`) }, t(`outcome.${name}`)), cells);
+    const row = h(
+      "tr",
+      { class: kind },
+      h("th", { scope: "row", title: t(`outcome.${name}.title`) }, t(`outcome.${name}`)),
+      cells,
+    );
     return { name, kind, row, cells };
   });
   body.append(...rows.map(({ row }) => row));
@@ -602,7 +666,10 @@ function outcomes() {
 function places() {
   const sensors = table({
     caption: t("live.sensors"),
-    columns: [{ label: t("column.sensor") }, ...SPANS.map((span) => ({ label: t(`column.${span}`), class: "n" }))],
+    columns: [
+      { label: t("column.sensor") },
+      ...SPANS.map((span) => ({ label: t(`column.${span}`), class: "n" })),
+    ],
   });
   const interfaces = table({
     caption: t("live.interfaces"),
@@ -614,28 +681,36 @@ function places() {
     ],
   });
   const { element } = panel("places", t("live.places"), sensors.element, interfaces.element);
-  const putSensors = keyed(sensors.body, (/** @type {any} */ row) => row.sensor, (row) => {
-    const cells = SPANS.map(() => h("td", { class: "n" }));
-    const role = status().sensors?.find((/** @type {any} */ one) => one.name === row.sensor)?.role;
-    const name = [row.sensor, role ? h("span", { class: "name" }, " ", t(`role.${role}`)) : null];
-    return {
-      row: h("tr", {}, h("th", { scope: "row" }, name), cells),
-      update: (now) => SPANS.forEach((span, at) => setText(cells[at], f().count(now[span]))),
-    };
-  });
-  const putInterfaces = keyed(interfaces.body, (/** @type {any} */ row) => row.interface, (row) => {
-    const [mode, received, dropped] = [h("td"), h("td", { class: "n" }), h("td", { class: "n" })];
-    return {
-      row: h("tr", {}, h("th", { scope: "row" }, row.interface), mode, received, dropped),
-      update(now) {
-        setText(mode, now.up ? t(`mode.${now.mode}`) : t("interface.down"));
-        mode.classList.toggle("rise", !now.up);
-        setText(received, f().count(now.received));
-        setText(dropped, f().count(now.dropped));
-        dropped.classList.toggle("rise", now.dropped > 0);
-      },
-    };
-  });
+  const putSensors = keyed(
+    sensors.body,
+    (/** @type {any} */ row) => row.sensor,
+    (row) => {
+      const cells = SPANS.map(() => h("td", { class: "n" }));
+      const role = status().sensors?.find((/** @type {any} */ one) => one.name === row.sensor)?.role;
+      const name = [row.sensor, role ? h("span", { class: "name" }, " ", t(`role.${role}`)) : null];
+      return {
+        row: h("tr", {}, h("th", { scope: "row" }, name), cells),
+        update: (now) => SPANS.forEach((span, at) => setText(cells[at], f().count(now[span]))),
+      };
+    },
+  );
+  const putInterfaces = keyed(
+    interfaces.body,
+    (/** @type {any} */ row) => row.interface,
+    (row) => {
+      const [mode, received, dropped] = [h("td"), h("td", { class: "n" }), h("td", { class: "n" })];
+      return {
+        row: h("tr", {}, h("th", { scope: "row" }, row.interface), mode, received, dropped),
+        update(now) {
+          setText(mode, now.up ? t(`mode.${now.mode}`) : t("interface.down"));
+          mode.classList.toggle("rise", !now.up);
+          setText(received, f().count(now.received));
+          setText(dropped, f().count(now.dropped));
+          dropped.classList.toggle("rise", now.dropped > 0);
+        },
+      };
+    },
+  );
   return {
     element,
     /** @param {any} live */
@@ -651,14 +726,7 @@ function keeping() {
   const store = h("p", { class: "store" });
   const log = h("ol", { class: "log" });
   const quiet = empty(t("live.messages.none"));
-  const { element } = panel(
-    "keeping",
-    t("live.keeping"),
-    store,
-    h("h3", {}, t("live.messages")),
-    quiet,
-    log,
-  );
+  const { element } = panel("keeping", t("live.keeping"), store, h("h3", {}, t("live.messages")), quiet, log);
   return {
     element,
     /** @param {any} live */
@@ -677,7 +745,10 @@ function keeping() {
       const key = messages.join("\n");
       if (log.dataset.key !== key) {
         log.dataset.key = key;
-        replace(log, messages.map((/** @type {string} */ line) => h("li", {}, line)));
+        replace(
+          log,
+          messages.map((/** @type {string} */ line) => h("li", {}, line)),
+        );
       }
       quiet.hidden = messages.length > 0;
     },

@@ -58,7 +58,8 @@ function read(params) {
     period: params.get("period")?.trim() || "last-week",
     text: among("text", ["en", "ja"], lang()),
     top: among("top", TOPS, "5"),
-    home: params.get("home") === NONE ? "" : (params.get("home")?.trim().toUpperCase() ?? status().home ?? ""),
+    home:
+      params.get("home") === NONE ? "" : (params.get("home")?.trim().toUpperCase() ?? status().home ?? ""),
     profile: among("profile", ["publish", "internal"], "publish"),
     rank: among("rank", ["packets", "sources"], "packets"),
   };
@@ -146,7 +147,12 @@ export function show({ url }) {
       const field = error instanceof Problem && error.status === 400 ? error.parameter : null;
       if (field === "period") picker.fail(errorText(error));
       if (field === "home") form.fail("home", errorText(error));
-      replace(box, field === "period" || field === "home" ? null : errorNotice(error, () => load(new URL(location.href))));
+      replace(
+        box,
+        field === "period" || field === "home"
+          ? null
+          : errorNotice(error, () => load(new URL(location.href))),
+      );
     } finally {
       clearInterval(timer);
     }
@@ -160,7 +166,10 @@ export function show({ url }) {
     const format = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ end) =>
       h(
         "a",
-        { href: address("report", { ...params, format: name, download: true }), download: `teiten-${params.period}.${end}` },
+        {
+          href: address("report", { ...params, format: name, download: true }),
+          download: `teiten-${params.period}.${end}`,
+        },
         text,
       );
     replace(
@@ -223,20 +232,62 @@ function options(onchange) {
     input.setAttribute("aria-describedby", errorId);
     input.addEventListener("change", () => onchange({ [name]: input.value.trim() }));
     made.set(name, { input, error });
-    return h("div", { class: ["field", `field-${name}`] }, h("label", { for: id }, t(`report.${name}`)), input, error);
+    return h(
+      "div",
+      { class: ["field", `field-${name}`] },
+      h("label", { for: id }, t(`report.${name}`)),
+      input,
+      error,
+    );
   };
   const select = (/** @type {[string, string][]} */ choices) =>
-    h("select", {}, choices.map(([value, text]) => h("option", { value }, text)));
+    h(
+      "select",
+      {},
+      choices.map(([value, text]) => h("option", { value }, text)),
+    );
   const listId = unique("homes");
   const element = h(
     "form",
     { class: "fields", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
-    h("datalist", { id: listId }, Object.entries(regionNames()).map(([code, name]) => h("option", { value: code }, name))),
-    put("text", select([["en", "English"], ["ja", "日本語"]])),
+    h(
+      "datalist",
+      { id: listId },
+      Object.entries(regionNames()).map(([code, name]) => h("option", { value: code }, name)),
+    ),
+    put(
+      "text",
+      select([
+        ["en", "English"],
+        ["ja", "日本語"],
+      ]),
+    ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
-    put("home", h("input", { type: "text", size: 6, list: listId, placeholder: "JP", autocomplete: "off", spellcheck: "false" })),
-    put("rank", select([["packets", t("column.packets")], ["sources", t("column.sources")]])),
-    put("profile", select([["publish", t("report.profile.publish")], ["internal", t("report.profile.internal")]])),
+    put(
+      "home",
+      h("input", {
+        type: "text",
+        size: 6,
+        list: listId,
+        placeholder: "JP",
+        autocomplete: "off",
+        spellcheck: "false",
+      }),
+    ),
+    put(
+      "rank",
+      select([
+        ["packets", t("column.packets")],
+        ["sources", t("column.sources")],
+      ]),
+    ),
+    put(
+      "profile",
+      select([
+        ["publish", t("report.profile.publish")],
+        ["internal", t("report.profile.internal")],
+      ]),
+    ),
     h("button", { type: "submit", class: "hidden" }, t("history.ask")),
   );
   return {

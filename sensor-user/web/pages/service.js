@@ -30,7 +30,8 @@ export function show({ url, params }) {
             heading: t("live.regions"),
             subject: t("column.region"),
             by: ["region"],
-            cell: (row, period) => (row.region ? regionCell(row.region, { period }) : t("region.unattributed")),
+            cell: (row, period) =>
+              row.region ? regionCell(row.region, { period }) : t("region.unattributed"),
             history: { rows: "region" },
           },
         ],

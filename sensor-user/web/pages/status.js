@@ -19,7 +19,12 @@ const WEEKS = 8;
 export function show() {
   const asked = new AbortController();
   const body = h("div", { class: "status" }, loading());
-  const element = h("div", {}, h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, t("nav.status"))), body);
+  const element = h(
+    "div",
+    {},
+    h("div", { class: "title-line" }, h("h1", { tabindex: -1 }, t("nav.status"))),
+    body,
+  );
 
   const load = async () => {
     try {
@@ -52,7 +57,11 @@ function rethrowAbort(/** @type {unknown} */ error) {
  * @param {[string, any][]} pairs
  */
 function list(pairs) {
-  return h("dl", { class: "pairs" }, pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "pairs" },
+    pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /** @param {string | null | undefined} text */
@@ -74,13 +83,27 @@ function agentPanel(about) {
           [t("status.version"), about.version],
           [
             t("status.started"),
-            since ? t("status.started.ago", { time: moment(agent.started), length: f().duration((Date.now() - since.getTime()) / 1000) }) : UNKNOWN,
+            since
+              ? t("status.started.ago", {
+                  time: moment(agent.started),
+                  length: f().duration((Date.now() - since.getTime()) / 1000),
+                })
+              : UNKNOWN,
           ],
           [t("status.interval"), f().duration(agent.interval_seconds)],
-          [t("status.prefixes"), t("status.prefixes.value", { v4: String(agent.v4_prefix), v6: String(agent.v6_prefix) })],
+          [
+            t("status.prefixes"),
+            t("status.prefixes.value", { v4: String(agent.v4_prefix), v6: String(agent.v6_prefix) }),
+          ],
           [t("status.action"), agent.action === "drop" ? t("status.action.drop") : t("status.action.pass")],
         ])
-      : [empty(t("live.absent.why")), list([[t("status.host"), about.host], [t("status.version"), about.version]])],
+      : [
+          empty(t("live.absent.why")),
+          list([
+            [t("status.host"), about.host],
+            [t("status.version"), about.version],
+          ]),
+        ],
   ).element;
 }
 
@@ -94,7 +117,9 @@ function storePanel(about, live) {
   return panel(
     "store-of",
     t("status.store"),
-    trouble ? alert(t("trouble.store", { what: t(`store.${trouble}`), since: moment(live.store.since) })) : null,
+    trouble
+      ? alert(t("trouble.store", { what: t(`store.${trouble}`), since: moment(live.store.since) }))
+      : null,
     live?.store?.fold_failing ? alert(t("trouble.fold")) : null,
     store
       ? list([
@@ -117,7 +142,12 @@ function databasesPanel(about) {
   const { element: box, body } = table({
     caption: t("status.databases"),
     hideCaption: true,
-    columns: [{ label: t("status.role") }, { label: t("status.type") }, { label: t("status.built") }, { label: t("status.age"), class: "n" }],
+    columns: [
+      { label: t("status.role") },
+      { label: t("status.type") },
+      { label: t("status.built") },
+      { label: t("status.age"), class: "n" },
+    ],
   });
   body.append(
     ...databases.map((/** @type {any} */ one) => {
@@ -128,7 +158,7 @@ function databasesPanel(about) {
         { class: old ? "old" : null },
         h("th", { scope: "row" }, roles.includes(one.role) ? t(`status.role.${one.role}`) : one.role),
         h("td", {}, one.type),
-        h("td", {}, built ? f().day(built) : UNKNOWN),
+        h("td", { class: "date" }, built ? f().day(built) : UNKNOWN),
         h("td", { class: "n" }, one.age_days === null ? UNKNOWN : t("status.days", { count: one.age_days })),
       );
     }),
@@ -139,7 +169,9 @@ function databasesPanel(about) {
     t("status.databases"),
     databases.length > 0 ? box : null,
     old.length > 0 ? alert(t("status.old", { count: OLD })) : null,
-    missing.map((role) => alert(t(`status.missing.${role}`), h("p", {}, t("status.missing.where", { option: `--${role} FILE` })))),
+    missing.map((role) =>
+      alert(t(`status.missing.${role}`), h("p", {}, t("status.missing.where", { option: `--${role} FILE` }))),
+    ),
   ).element;
 }
 
@@ -160,14 +192,27 @@ function sensorsPanel(about) {
     ],
   });
   const texts = (/** @type {string[]} */ items) =>
-    items?.length > 0 ? items.map((text) => h("span", { class: "chip" }, text)) : h("span", { class: "name" }, UNKNOWN);
+    items?.length > 0
+      ? items.map((text) => h("span", { class: "chip" }, text))
+      : h("span", { class: "name" }, UNKNOWN);
   body.append(
     ...sensors.map((/** @type {any} */ sensor) =>
       h(
         "tr",
         {},
-        h("th", { scope: "row" }, h("a", { href: link("/history", { sensor: sensor.name }) }, sensor.name)),
-        h("td", {}, ["dark", "lit", "honeypot"].includes(sensor.role) ? t(`role.${sensor.role}`) : sensor.role),
+        h(
+          "th",
+          { scope: "row" },
+          h("a", { href: link("/history", { sensor: sensor.name }) }, sensor.name),
+          sensor.until
+            ? h("span", { class: "name" }, " ", t("status.until", { time: moment(sensor.until) }))
+            : null,
+        ),
+        h(
+          "td",
+          {},
+          ["dark", "lit", "honeypot"].includes(sensor.role) ? t(`role.${sensor.role}`) : sensor.role,
+        ),
         h("td", {}, sensor.group ?? UNKNOWN),
         h("td", {}, sensor.alias ?? UNKNOWN),
         h("td", {}, texts(sensor.prefixes)),
@@ -176,7 +221,8 @@ function sensorsPanel(about) {
       ),
     ),
   );
-  return panel("sensors", t("status.sensors"), sensors.length > 0 ? box : empty(t("status.sensors.none"))).element;
+  return panel("sensors", t("status.sensors"), sensors.length > 0 ? box : empty(t("status.sensors.none")))
+    .element;
 }
 
 /** @param {any} live */
@@ -213,9 +259,19 @@ function qualityPanel(signal) {
   const { element } = panel("quality", t("status.quality"), box);
   const load = async () => {
     try {
-      const answer = await get("quality", { period: `-${WEEKS * 7}d..now`, step: "day" }, signal);
-      const days = (answer.rows ?? answer).filter((/** @type {any} */ row) => row.seconds <= 25 * 3600);
-      replace(box, ...(days.length > 0 ? [strip(days), key(), daysTable(days)] : [empty(t("status.quality.none"))]));
+      const answer = await get("quality", { from: `-${WEEKS * 7}d`, step: "day" }, signal);
+      const now = Date.now() / 1000;
+      const days = (answer.rows ?? answer)
+        .filter((/** @type {any} */ row) => row.seconds <= 25 * 3600)
+        .map((/** @type {any} */ row) => ({ ...row, coverage: covered(row, now) }));
+      if (days.length === 0) return replace(box, empty(t("status.quality.none")));
+      replace(
+        box,
+        h("p", { class: "told" }, sum(days)),
+        strip(days),
+        key(),
+        h("details", { class: "figures" }, h("summary", {}, t("status.quality.figures")), daysTable(days)),
+      );
     } catch (error) {
       if (!isAbort(error)) replace(box, errorNotice(error, load));
     }
@@ -225,18 +281,50 @@ function qualityPanel(signal) {
 }
 
 /**
+ * The part of a day that was observed; of today, of what has passed of it.
+ *
+ * @param {any} row
+ * @param {number} now seconds since 1970
+ */
+function covered(row, now) {
+  const passed = Math.min(row.seconds, Math.max(1, now - Date.parse(row.time) / 1000));
+  return Math.min(1, row.observed_seconds / passed);
+}
+
+/**
+ * The strip in a sentence.
+ *
+ * @param {any[]} days
+ */
+function sum(days) {
+  const of = (/** @type {string} */ name) => days.filter((row) => grade(row) === name).length;
+  const bad = days.filter((row) => losses(row) > 0).length;
+  return t("status.quality.sum", {
+    count: days.length,
+    full: of("full"),
+    most: of("most"),
+    part: of("part"),
+    losses: bad,
+  });
+}
+
+/**
  * How well a day was observed: whole, for the most part, in part; with losses or without.
  *
  * @param {any} row
  */
 function grade(row) {
   if (!row) return "none";
-  if (row.coverage >= 0.999) return "full";
+  if (row.coverage >= 0.99) return "full";
   return row.coverage >= 0.8 ? "most" : "part";
 }
 
 /** @param {any} row */
-const losses = (row) => (row.lost ?? 0) + (row.uncounted ?? 0) + (row.mismatches ?? 0) + (row.nic_dropped ?? 0);
+const losses = (row) =>
+  (row.lost ?? 0) + (row.uncounted ?? 0) + (row.mismatches ?? 0) + (row.nic_dropped ?? 0);
+
+/** Room for the labels of the strip. */
+const [LEFT, TOP] = [32, 16];
 
 /**
  * A square for each day, a column for each week; the table below has the same.
@@ -252,7 +340,7 @@ function strip(days) {
   const squares = Array.from({ length: count }, (_, at) => {
     const date = new Date(end - (count - 1 - at) * 86_400_000).toISOString().slice(0, 10);
     const row = found.get(date);
-    const [x, y] = [Math.floor(at / 7) * 26, (at % 7) * 20];
+    const [x, y] = [LEFT + Math.floor(at / 7) * 26, TOP + (at % 7) * 20];
     const text = row
       ? t("status.quality.day", { day: date, share: f().share(row.coverage), lost: f().count(losses(row)) })
       : t("status.quality.day.none", { day: date });
@@ -264,9 +352,23 @@ function strip(days) {
       row && losses(row) > 0 ? svg("circle", { cx: x + 12, cy: y + 9, r: 3.5, class: "loss" }) : null,
     );
   });
+  const dayOf = (/** @type {number} */ at) => new Date(end - (count - 1 - at) * 86_400_000);
+  const weeks = Array.from({ length: Math.ceil(WEEKS / 2) }, (_, at) =>
+    svg("text", { x: LEFT + at * 52, y: TOP - 5 }, f().dayOfYear(dayOf(at * 14))),
+  );
+  const weekdays = [0, 2, 4, 6].map((at) =>
+    svg("text", { x: LEFT - 6, y: TOP + at * 20 + 12, "text-anchor": "end" }, f().weekdayName(dayOf(at))),
+  );
   return svg(
     "svg",
-    { class: "strip", viewBox: `0 0 ${WEEKS * 26} 140`, role: "img", "aria-label": t("status.quality.label", { count: WEEKS }) },
+    {
+      class: "strip",
+      viewBox: `0 0 ${LEFT + WEEKS * 26} ${TOP + 140}`,
+      role: "img",
+      "aria-label": t("status.quality.label", { count: WEEKS }),
+    },
+    weeks,
+    weekdays,
     squares,
   );
 }
@@ -290,7 +392,17 @@ function key() {
 
 /** @param {any[]} days */
 function daysTable(days) {
-  const NUMBERS = ["packets", "lost", "malformed", "non_ip", "unwatched", "uncounted", "mismatches", "nic_dropped", "restarts"];
+  const NUMBERS = [
+    "packets",
+    "lost",
+    "malformed",
+    "non_ip",
+    "unwatched",
+    "uncounted",
+    "mismatches",
+    "nic_dropped",
+    "restarts",
+  ];
   const { element: box, body } = table({
     caption: t("status.quality.caption", { count: WEEKS }),
     columns: [
@@ -305,11 +417,19 @@ function daysTable(days) {
       return h(
         "tr",
         {},
-        h("th", { scope: "row" }, h("a", { href: link("/history", { period: f().isoDay(at) }) }, f().weekday(at))),
+        h(
+          "th",
+          { scope: "row" },
+          h("a", { href: link("/history", { period: f().isoDay(at) }) }, f().weekday(at)),
+        ),
         h("td", { class: ["n", grade(row) === "part" ? "rise" : null] }, f().share(row.coverage)),
         NUMBERS.map((name) => {
           const bad = ["lost", "uncounted", "mismatches", "nic_dropped"].includes(name) && row[name] > 0;
-          return h("td", { class: ["n", bad ? "rise" : row[name] === 0 ? "faint" : null] }, f().count(row[name]));
+          return h(
+            "td",
+            { class: ["n", bad ? "rise" : row[name] === 0 ? "faint" : null] },
+            f().count(row[name]),
+          );
         }),
       );
     }),

@@ -6,7 +6,7 @@ import { Problem, get, isAbort } from "../api.js";
 import { status } from "../agent.js";
 import { COLOURS, chart } from "../chart.js";
 import { h, replace, webAddress } from "../dom.js";
-import { UNKNOWN, changeOf, span, toDate } from "../format.js";
+import { UNKNOWN, changeOf, span } from "../format.js";
 import { f, lang, t } from "../locale.js";
 import { changeCell, empty, errorNotice, loading, panel, setBar } from "../parts.js";
 import { periodPicker, usualPeriod } from "../period.js";
@@ -46,7 +46,8 @@ export function showSubject(subject, url) {
   /** @type {(() => void)[]} */
   let discards = [];
 
-  const hrefOf = (/** @type {string} */ period) => link(subject.path, { period: period === usual ? "" : period });
+  const hrefOf = (/** @type {string} */ period) =>
+    link(subject.path, { period: period === usual ? "" : period });
   const picker = periodPicker({ hrefOf, onchoose: (period) => go(hrefOf(period)) });
   const result = h("div", { class: "result" });
   const element = h(
@@ -77,10 +78,10 @@ export function showSubject(subject, url) {
         replace(result);
         return;
       }
-      const figures = part((box) => headline(box, text, signal));
+      const figures = part((box) => headline(box, period.period, signal));
       const series = panel("series", t("history.series"));
       const found = panel("findings", t("subject.findings"));
-      series.element.append(part((box) => seriesAndFindings(box, found.element, text, period, signal)));
+      series.element.append(part((box) => seriesAndFindings(box, found.element, period, signal)));
       replace(
         result,
         figures,
@@ -90,14 +91,22 @@ export function showSubject(subject, url) {
           "div",
           { class: "columns" },
           subject.beside.map((column) =>
-            h("div", { class: "column" }, column.map((beside) => ranking(beside, text, signal))),
+            h(
+              "div",
+              { class: "column" },
+              column.map((beside) => ranking(beside, text, period.period, signal)),
+            ),
           ),
         ),
       );
     } catch (error) {
       if (isAbort(error)) return;
       if (error instanceof Problem && error.parameter === "period") picker.fail(error.message);
-      else replace(result, errorNotice(error, () => load(new URL(location.href))));
+      else
+        replace(
+          result,
+          errorNotice(error, () => load(new URL(location.href))),
+        );
     } finally {
       if (!signal.aborted) result.classList.remove("waiting");
     }
@@ -118,17 +127,31 @@ export function showSubject(subject, url) {
     const row = own.rows.find(subject.same);
     const at = all.rows.findIndex(subject.same);
     const packets = row?.packets ?? 0;
-    const before = row?.previous_packets ?? (all.rows[at]?.previous_packets ?? null);
-    const place = at >= 0 ? t("subject.place", { place: f().count(at + 1) }) : t("subject.place.outside", { count: DEEP });
+    const before = row?.previous_packets ?? all.rows[at]?.previous_packets ?? null;
+    const place =
+      at >= 0
+        ? t("subject.place", { place: f().count(at + 1) })
+        : t("subject.place.outside", { count: DEEP });
     const previousRank = at >= 0 ? all.rows[at].previous_rank : null;
     const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
-      h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "figure" }, figure), h("span", { class: "detail" }, detail)));
+      h(
+        "div",
+        {},
+        h("dt", {}, name),
+        h("dd", {}, h("span", { class: "figure" }, figure), h("span", { class: "detail" }, detail)),
+      );
     replace(
       box,
       h(
         "dl",
         { class: "facts" },
-        fact(t("column.packets"), f().count(packets), t("subject.of-all", { share: f().share(all.summary.packets > 0 ? packets / all.summary.packets : null) })),
+        fact(
+          t("column.packets"),
+          f().count(packets),
+          t("subject.of-all", {
+            share: f().share(all.summary.packets > 0 ? packets / all.summary.packets : null),
+          }),
+        ),
         fact(
           t("column.rank.word"),
           packets > 0 ? place : UNKNOWN,
@@ -137,7 +160,9 @@ export function showSubject(subject, url) {
         fact(
           t("column.change"),
           before === 0 && packets > 0 ? t("rank.new") : f().change(changeOf(packets, before)),
-          typeof before === "number" ? t("subject.before", { packets: f().count(before) }) : t("subject.before.unknown"),
+          typeof before === "number"
+            ? t("subject.before", { packets: f().count(before) })
+            : t("subject.before.unknown"),
         ),
         fact(t("column.sources"), f().count(row?.sources ?? (packets === 0 ? 0 : null)), t("estimate")),
         fact(t("column.rate"), f().rate(row?.rate), t("column.rate.title")),
@@ -150,15 +175,18 @@ export function showSubject(subject, url) {
    *
    * @param {HTMLElement} box
    * @param {HTMLElement} foundBox
-   * @param {string} text
    * @param {any} period
    * @param {AbortSignal} signal
    */
-  async function seriesAndFindings(box, foundBox, text, period, signal) {
+  async function seriesAndFindings(box, foundBox, period, signal) {
     const step = usualStep(period.seconds);
-    const base = { period: text, step };
-    const findings = get("findings", { period: text, lang: lang(), home: status().home, ...subject.finding }, signal);
-    const told = part((inner) => tell(inner, findings));
+    const base = { period: period.period, step };
+    const findings = get(
+      "findings",
+      { period: period.period, lang: lang(), home: status().home, ...subject.finding },
+      signal,
+    );
+    const told = part((inner) => tell(inner, findings, period));
     foundBox.append(told);
     const [series, quality] = await Promise.all([
       get("query", { ...base, by: "time", where: subject.where }, signal),
@@ -187,10 +215,25 @@ export function showSubject(subject, url) {
       make(t("column.sources"), t(`series.sources.${step}`), COLOURS[2]),
     ];
     discards.push(...drawings.map((drawing) => drawing.destroy));
-    replace(box, h("div", { class: "charts" }, drawings.map((drawing) => drawing.element)));
-    const data = [lines(observed, [packets], all, { now }), lines(observed, [sources], all, { now, asSeen: true })];
+    replace(
+      box,
+      h(
+        "div",
+        { class: "charts" },
+        drawings.map((drawing) => drawing.element),
+      ),
+    );
+    const data = [
+      lines(observed, [packets], all, { now }),
+      lines(observed, [sources], all, { now, asSeen: true }),
+    ];
     drawings.forEach((drawing, at) => drawing.set(data[at]));
-    const marks = (await findings.catch(() => null))?.findings.map(mark).filter(Boolean) ?? [];
+    const marks = ((await findings.catch(() => null))?.findings ?? []).map(
+      (/** @type {any} */ finding, /** @type {number} */ at) => ({
+        ...stretch(finding, period),
+        number: at + 1,
+      }),
+    );
     if (marks.length > 0 && !signal.aborted) drawings.forEach((drawing, at) => drawing.set(data[at], marks));
   }
 
@@ -198,17 +241,20 @@ export function showSubject(subject, url) {
    * A ranking beside the subject.
    *
    * @param {Beside} beside
-   * @param {string} period
+   * @param {string} period as the address has it
+   * @param {string} resolved
    * @param {AbortSignal} signal
    */
-  function ranking(beside, period, signal) {
+  function ranking(beside, period, resolved, signal) {
     const { element: place, tools } = panel(beside.name, beside.heading);
-    tools.append(h("a", { href: link("/history", { ...subject.history, ...beside.history, period }) }, t("nav.history")));
+    tools.append(
+      h("a", { href: link("/history", { ...subject.history, ...beside.history, period }) }, t("nav.history")),
+    );
     place.append(
       part(async (box) => {
         const answer = await get(
           "query",
-          { period, by: beside.by.join(","), where: subject.where, top: ROWS, compare: true },
+          { period: resolved, by: beside.by.join(","), where: subject.where, top: ROWS, compare: true },
           signal,
         );
         if (answer.rows.length === 0) return replace(box, empty(t("subject.nothing")));
@@ -244,7 +290,13 @@ export function showSubject(subject, url) {
           box,
           scroll,
           answer.summary.largest_only ? h("p", { class: "note" }, t("note.largest")) : null,
-          more ? h("p", { class: "note" }, t("subject.more", { count: answer.summary.rows - answer.rows.length })) : null,
+          more
+            ? h(
+                "p",
+                { class: "note" },
+                t("subject.more", { count: answer.summary.rows - answer.rows.length }),
+              )
+            : null,
         );
       }),
     );
@@ -285,40 +337,60 @@ function part(fill) {
  *
  * @param {HTMLElement} box
  * @param {Promise<any>} answered
+ * @param {any} period
  */
-async function tell(box, answered) {
+async function tell(box, answered, period) {
   const answer = await answered;
   const findings = answer.findings ?? [];
   const advisories = answer.advisories ?? [];
   replace(
     box,
     findings.length === 0 ? empty(t("subject.findings.none")) : null,
-    findings.map((/** @type {any} */ finding, /** @type {number} */ at) => findingCard(finding, at + 1)),
+    findings.map((/** @type {any} */ finding, /** @type {number} */ at) =>
+      findingCard(finding, at + 1, period),
+    ),
     advisories.length > 0
-      ? [h("h3", {}, t("subject.advisories")), h("ul", { class: "advisories" }, advisories.map(advisory)), h("p", { class: "note" }, t("subject.advisories.caveat"))]
+      ? [
+          h("h3", {}, t("subject.advisories")),
+          h("ul", { class: "advisories" }, advisories.map(advisory)),
+          h("p", { class: "note" }, t("subject.advisories.caveat")),
+        ]
       : null,
   );
 }
 
+/** @param {any} finding */
+const kindOf = ({ kind }) =>
+  ["rise", "fall", "silence", "blind", "newcomer"].includes(kind) ? kind : "rise";
+
 /**
- * Rises and falls have their own kinds of finding; a surge tells by its id which of both it is.
+ * When a finding began and ended, in seconds since 1970. Dates are those of the store's clock, whose offset the
+ * period has; a date as the end is included.
  *
  * @param {any} finding
+ * @param {{from: string}} period
+ * @returns {{from: number, to: number | null}}
  */
-function kindOf(finding) {
-  const kind = String(finding.kind ?? "");
-  const known = ["rise", "fall", "silence", "blind", "newcomer"];
-  return known.includes(kind) ? kind : (known.find((name) => String(finding.id ?? "").startsWith(`${name}-`)) ?? "rise");
+function stretch({ onset, end }, { from }) {
+  const offset = /(Z|[+-]\d\d:\d\d)$/.exec(from)?.[1] ?? "Z";
+  const isDate = (/** @type {any} */ text) => /^\d{4}-\d\d-\d\d$/.test(String(text));
+  const second = (/** @type {any} */ text) =>
+    Date.parse(isDate(text) ? `${text}T00:00:00${offset}` : text) / 1000;
+  return { from: second(onset), to: end ? second(end) + (isDate(end) ? 86_400 : 0) : null };
 }
 
 /**
  * @param {any} finding
  * @param {number} number
+ * @param {any} period
  */
-function findingCard(finding, number) {
+function findingCard(finding, number, period) {
   const kind = kindOf(finding);
-  const from = toDate(finding.onset);
-  const when = finding.end ? span(f(), finding.onset, finding.end) : from ? t("subject.since", { time: f().day(from) }) : "";
+  const { from, to } = stretch(finding, period);
+  const iso = (/** @type {number} */ seconds) => new Date(seconds * 1000).toISOString();
+  const when = to
+    ? span(f(), iso(from), iso(to))
+    : t("subject.since", { time: f().day(new Date(from * 1000)) });
   return h(
     "article",
     { class: ["finding", kind] },
@@ -347,17 +419,4 @@ function advisory(one) {
     one.id ? h("span", { class: "name" }, " ", String(one.id)) : null,
     one.note ? h("p", { class: "note" }, String(one.note)) : null,
   );
-}
-
-/**
- * A finding's place in the series.
- *
- * @param {any} finding
- * @param {number} at
- * @returns {import("../chart.js").Mark | null}
- */
-function mark(finding, at) {
-  const from = toDate(finding.onset);
-  const to = toDate(finding.end);
-  return from ? { from: from.getTime() / 1000, to: to ? to.getTime() / 1000 : null, number: at + 1 } : null;
 }

@@ -1,5 +1,5 @@
 //! Tools of the tests: rustfmt and clippy of the toolchain in use, Debian's clippy for the eBPF crate where that
-//! is Debian's, `ip`, `promtool`, Chromium with typefaces of Japanese, and DuckDB and html5lib in a Python of their own.
+//! is Debian's, `ip`, Prometheus with `promtool`, Chromium with typefaces of Japanese, and DuckDB and html5lib in a Python of their own.
 
 use std::{
     env, fs,
@@ -19,16 +19,17 @@ use crate::{
 pub fn ensure(paths: &Paths) -> Result<String> {
     components()?;
     packages(paths)?;
-    let promtool = match promtool(paths) {
-        Some(promtool) => promtool,
-        None => fetch_promtool(paths)?,
+    let [prometheus, promtool] = match (prometheus(paths), promtool(paths)) {
+        (Some(prometheus), Some(promtool)) => [prometheus, promtool],
+        _ => fetch_prometheus(paths)?,
     };
     let python = match python(paths) {
         Some(python) => python,
         None => fetch_python(paths)?,
     };
     Ok(format!(
-        "rustfmt, clippy, ip, Chromium, promtool ({}), DuckDB and html5lib ({})",
+        "rustfmt, clippy, ip, Chromium, Prometheus ({}) and promtool ({}), DuckDB and html5lib ({})",
+        prometheus.display(),
         promtool.display(),
         python.display()
     ))
@@ -105,24 +106,37 @@ fn has_japanese() -> bool {
     !ask.ask_anyway().trim().is_empty() || apt::is_here() && apt::missing(&[pins::DEBIAN_JAPANESE]).is_empty()
 }
 
-/// The promtool that tests use: the user's, ours, or the system's.
-pub fn promtool(paths: &Paths) -> Option<PathBuf> {
-    let given = env::var_os("TEITEN_PROMTOOL").map(PathBuf::from).filter(|file| cmd::is_executable(file));
-    let ours = Some(paths.tools_bin().join("promtool")).filter(|file| cmd::is_executable(file));
-    given.or(ours).or_else(|| cmd::which("promtool"))
+/// The Prometheus that scrapes the agent in tests: the user's, ours, or the system's.
+pub fn prometheus(paths: &Paths) -> Option<PathBuf> {
+    of_prometheus(paths, "TEITEN_PROMETHEUS", "prometheus")
 }
 
-/// Takes promtool out of Debian's `prometheus`, without installing it: the package would start a server.
-fn fetch_promtool(paths: &Paths) -> Result<PathBuf> {
-    let hint = "put promtool (it comes with Prometheus) on the path, or set TEITEN_PROMTOOL to it";
+/// The promtool that tests use: the user's, ours, or the system's.
+pub fn promtool(paths: &Paths) -> Option<PathBuf> {
+    of_prometheus(paths, "TEITEN_PROMTOOL", "promtool")
+}
+
+fn of_prometheus(paths: &Paths, variable: &str, name: &str) -> Option<PathBuf> {
+    let given = env::var_os(variable).map(PathBuf::from).filter(|file| cmd::is_executable(file));
+    let ours = Some(paths.tools_bin().join(name)).filter(|file| cmd::is_executable(file));
+    given.or(ours).or_else(|| cmd::which(name))
+}
+
+/// Takes both out of Debian's `prometheus`, without installing it: the package would start a server.
+fn fetch_prometheus(paths: &Paths) -> Result<[PathBuf; 2]> {
+    let hint = "put prometheus and promtool, which comes with it, on the path, or set TEITEN_PROMETHEUS and \
+                TEITEN_PROMTOOL to them";
     if !apt::is_here() {
-        return Err(
-            cmd::failure("finding promtool failed", "there is no promtool and no apt-get", hint).into()
-        );
+        return Err(cmd::failure(
+            "finding Prometheus failed",
+            "there is no prometheus or no promtool, and no apt-get",
+            hint,
+        )
+        .into());
     }
     let bin = paths.tools_bin();
     fs::create_dir_all(&bin).with_context(|| format!("making {} failed", bin.display()))?;
-    let scratch = Scratch::new(&paths.tools()).context("making a folder for promtool failed")?;
+    let scratch = Scratch::new(&paths.tools()).context("making a folder for Prometheus failed")?;
     if !apt::not_offered(&["prometheus"]).is_empty() {
         apt::update()?;
     }
@@ -137,10 +151,13 @@ fn fetch_promtool(paths: &Paths) -> Result<PathBuf> {
         .context("apt-get download left no package")?;
     let unpacked = scratch.path().join("unpacked");
     Cmd::new("unpacking prometheus", "dpkg-deb").arg("-x").arg(&archive).arg(&unpacked).hint(hint).run()?;
-    let promtool = bin.join("promtool");
-    fs::rename(unpacked.join("usr/bin/promtool"), &promtool)
-        .context("Debian's prometheus has no promtool")?;
-    Ok(promtool)
+    let take = |name: &str| {
+        let taken = bin.join(name);
+        fs::rename(unpacked.join("usr/bin").join(name), &taken)
+            .with_context(|| format!("Debian's prometheus has no {name}"))?;
+        anyhow::Ok(taken)
+    };
+    Ok([take("prometheus")?, take("promtool")?])
 }
 
 fn download(dir: &Path, hint: &str) -> Cmd {

@@ -466,3 +466,151 @@ fn written(report: &Report, asked: &ReportParameters, names: &Names) -> Result<A
     let file = format!("teiten-{}-{}{table}.{ending}", report.period.text, asked.lang.tag());
     Ok(Answer { content_type, file: Some(file), bytes })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::{
+        serve::history::{Fresh, Options},
+        store::{Place, Store},
+    };
+
+    /// A store in which nothing is, in a directory that is removed at the end.
+    struct Empty(std::path::PathBuf);
+
+    impl Empty {
+        fn new(name: &str) -> Self {
+            let directory = std::env::temp_dir().join(format!("teiten-{name}-{}", std::process::id()));
+            fs::create_dir_all(&directory).unwrap();
+            let empty = Self(directory);
+            drop(Store::open(&Place::new(empty.store()), Some("Asia/Tokyo")).unwrap());
+            empty
+        }
+
+        fn store(&self) -> std::path::PathBuf {
+            self.0.join("teiten.db")
+        }
+
+        fn history(&self, fresh: Duration) -> History {
+            let options = Options { store: self.store(), fresh: Fresh(fresh), ..Options::default() };
+            History::new(options).unwrap()
+        }
+
+        /// Something that a report hangs on.
+        fn change(&self) {
+            let sql = "INSERT INTO sensor SELECT coalesce(max(id), 0) + 1, 'west', NULL, 'dark', NULL, '', 256, '', 0, \
+                       NULL FROM sensor";
+            Connection::open(self.store()).unwrap().execute(sql, []).unwrap();
+        }
+    }
+
+    impl Drop for Empty {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    async fn made(history: &History, period: &str) -> Arc<Report> {
+        let parameters = format!("/?period={period}").parse().unwrap();
+        let asked: FindingsParameters = parameters::read(&parameters).unwrap();
+        let report = history.report(&asked.period, LEAST_RANKED, None, RankBy::Packets).await;
+        report.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn a_report_is_made_once_however_many_ask() {
+        let store = Empty::new("asked-once");
+        let history = store.history(Duration::ZERO);
+        let (one, other) = tokio::join!(made(&history, "2019-Q4"), made(&history, "2019-Q4"));
+        assert!(Arc::ptr_eq(&one, &other));
+        assert!(!Arc::ptr_eq(&one, &made(&history, "2019-10-01..2019-12-31").await), "it has another name");
+        assert!(Arc::ptr_eq(&one, &made(&history, "2019-Q4").await), "it is kept");
+        assert!(history.reports.lock().making.is_empty());
+        store.change();
+        assert!(!Arc::ptr_eq(&one, &made(&history, "2019-Q4").await), "the store says something else");
+        assert_eq!(history.reports.lock().kept.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_may_be_a_little_old() {
+        let store = Empty::new("asked-fresh");
+        let history = store.history(Duration::from_secs(3600));
+        let (over, on) = (made(&history, "yesterday").await, made(&history, "today").await);
+        store.change();
+        assert!(!Arc::ptr_eq(&over, &made(&history, "yesterday").await));
+        assert!(Arc::ptr_eq(&on, &made(&history, "today").await));
+    }
+
+    #[tokio::test]
+    async fn kept_reports_are_few() {
+        let store = Empty::new("asked-many");
+        let history = store.history(Duration::ZERO);
+        for year in 2000..2000 + MOST_KEPT + 2 {
+            made(&history, &format!("{year}-01-01")).await;
+        }
+        let state = history.reports.lock();
+        assert_eq!(state.kept.len(), MOST_KEPT);
+        assert_eq!(state.kept[0].report.period.text, "2002-01-01");
+    }
+
+    #[tokio::test]
+    async fn a_frozen_report_is_the_one_that_is_given() {
+        let store = Empty::new("asked-frozen");
+        let history = store.history(Duration::ZERO);
+        let before = made(&history, "2019-Q4").await;
+        let frozen = Report { frozen: Some("2020-01-06T10:00:00+09:00".to_owned()), ..(*before).clone() };
+        let path = Path::new(&format!("{}.reports", store.store().display())).join("2019-Q4.json");
+        crate::report::frozen::Frozen::keep(&path, &frozen).unwrap();
+        assert_eq!(made(&history, "2019-Q4").await.frozen, frozen.frozen);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(made(&history, "2019-Q4").await.frozen, None);
+    }
+
+    #[tokio::test]
+    async fn a_report_that_nobody_waits_for_is_not_made() {
+        let store = Empty::new("asked-gone");
+        let history = Arc::new(store.history(Duration::ZERO));
+        // As if a report were in the making.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let occupied = move |_: Result<(), Problem>| {
+            let _ = wait.recv();
+        };
+        history.pool.submit(Kind::Report, Arc::default(), occupied).unwrap();
+        let asking = Arc::clone(&history);
+        let gone = tokio::spawn(async move { made(&asking, "2019-Q4").await });
+        while history.reports.lock().making.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        drop(go);
+        // Who asks now gets one of their own.
+        made(&history, "2019-Q4").await;
+        let state = history.reports.lock();
+        assert!(state.making.is_empty() && state.kept.len() == 1);
+    }
+
+    #[test]
+    fn findings_concern_services_and_regions() {
+        let report = crate::report::sample::sample();
+        let mut text = compose::sentences(&report, crate::report::lang::Lang::En, &Names::new(None).unwrap());
+        let all: Vec<FindingTold> =
+            report.findings.iter().map(|finding| FindingTold::new(finding.clone(), &mut text)).collect();
+        assert!(text.is_empty(), "each has its own");
+        for kind in [FindingKind::Rise, FindingKind::Silence, FindingKind::Newcomer] {
+            assert!(all.iter().any(|told| told.kind == kind && !told.text.is_empty()), "{kind:?}");
+        }
+        assert!(all.iter().all(|told| told.concerns(None, None)));
+        let service = all.iter().find_map(|told| told.service).unwrap();
+        let region = all.iter().find_map(|told| told.region).unwrap();
+        for told in &all {
+            let blind = told.kind == FindingKind::Blind;
+            assert_eq!(told.concerns(Some(service), None), blind || told.service == Some(service));
+            assert_eq!(told.concerns(None, Some(region)), blind || told.region == Some(region));
+        }
+    }
+}

@@ -227,7 +227,7 @@ fn round(
 }
 
 /// Sends until this time. Returns the number of frames.
-fn send(flood: &Xdp, interface: u32, until: Instant) -> Result<u64> {
+pub fn send(flood: &Xdp, interface: u32, until: Instant) -> Result<u64> {
     let frame = object::frame();
     // struct xdp_md of linux/bpf.h: data, data_end, data_meta, ingress_ifindex, rx_queue_index,
     // egress_ifindex.

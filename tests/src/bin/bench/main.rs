@@ -13,6 +13,7 @@ mod made;
 mod object;
 mod packets;
 mod pipeline;
+mod readers;
 mod report;
 mod silence;
 mod size;
@@ -38,6 +39,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("packets", packets::run),
     ("pipeline", pipeline::run),
     ("flood", flood::run),
+    ("readers", readers::run),
     ("store", store::run),
     ("fold", fold::run),
     ("size", size::run),
