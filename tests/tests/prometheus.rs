@@ -12,6 +12,7 @@ use sensor_common::{
     kind::{Kind, Tool},
     layout::Outcomes,
 };
+use serde_json::{Value, json};
 use teiten::{
     export::metrics::{Metrics, Scope},
     geo::{Geo, Paths},
@@ -19,7 +20,6 @@ use teiten::{
     live::{Interval, Totals},
     model::{Class, Protocol, Region, Sensors, Service},
 };
-use serde_json::{Value, json};
 use teiten_tests::{
     agent::{finish, teiten},
     frames::*,

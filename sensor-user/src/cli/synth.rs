@@ -105,9 +105,10 @@ impl FromStr for Until {
         match text {
             "yesterday" => Ok(Self::Yesterday),
             "now" => Ok(Self::Now),
-            _ => text.parse().map(Self::Date).map_err(|_| {
-                format!("`{text}` is no day: write a date (2026-06-30), `yesterday` or `now`")
-            }),
+            _ => text
+                .parse()
+                .map(Self::Date)
+                .map_err(|_| format!("`{text}` is no day: write a date (2026-06-30), `yesterday` or `now`")),
         }
     }
 }

@@ -226,7 +226,8 @@ impl Timeline {
         let in_day = day.slot.end().div_euclid(MINUTE) - first;
         let streams = self.maker.plan.streams.len();
         let entries = self.maker.plan.scenario.backscatter.iter().map(|entry| entry.get_ref());
-        let entries: Vec<_> = entries.map(|entry| (entry.attacks.0, entry.minutes, entry.rate.0 / self.sample)).collect();
+        let entries: Vec<_> =
+            entries.map(|entry| (entry.attacks.0, entry.minutes, entry.rate.0 / self.sample)).collect();
         for (number, ((attacks, length, rate), owed)) in
             entries.into_iter().zip(self.owed.iter_mut().skip(streams)).enumerate()
         {

@@ -543,7 +543,9 @@ fn a_scenario_can_be_moved_to_another_time() {
     for ((step, frame), (late, same)) in before.iter().zip(&after) {
         assert_eq!(frame, same);
         match (step, late) {
-            (Step::Frame { time_ns, .. }, Step::Frame { time_ns: late, .. }) => assert_eq!(time_ns + by, *late),
+            (Step::Frame { time_ns, .. }, Step::Frame { time_ns: late, .. }) => {
+                assert_eq!(time_ns + by, *late)
+            }
             (Step::Epoch { end_ns, .. }, Step::Epoch { end_ns: late, .. }) => assert_eq!(end_ns + by, *late),
             other => panic!("{other:?}"),
         }
@@ -584,10 +586,10 @@ fn after_a_scenario_is_cut_off_nobody_watches() {
 #[test]
 fn a_sample_has_its_part_of_the_frames() {
     let attacks = "[[backscatter]]\nregions = { CN = 1 }\nservices = { \"80/tcp\" = 1 }\n\
-                   answers = { synack = 1 }\nattacks = 10\nminutes = 30\nrate = 100\n";
+                   answers = { synack = 1 }\nattacks = 100\nminutes = 5\nrate = 30\n";
     for overdispersion in ["0", "1", "4"] {
-        let scenario = small(WEEK, attacks).clone();
-        let scenario = Scenario { overdispersion: Amount(overdispersion.parse().unwrap()), ..scenario };
+        let scenario =
+            Scenario { overdispersion: Amount(overdispersion.parse().unwrap()), ..small(WEEK, attacks) };
         let shapes = |sample| {
             let plan = Plan::new(scenario.clone()).unwrap();
             let geo = geo_of(&plan);

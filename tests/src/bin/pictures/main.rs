@@ -43,7 +43,8 @@ struct Picture {
 
 const WIDE: (u32, u32) = (1440, 960);
 const PHONE: (u32, u32) = (360, 780);
-const LIVE: &str = "document.querySelectorAll('.map path').length > 200 && document.querySelector('.uplot canvas')";
+const LIVE: &str =
+    "document.querySelectorAll('.map path').length > 200 && document.querySelector('.uplot canvas')";
 const CHART: &str = "document.querySelector('.uplot canvas') && document.querySelector('tbody tr')";
 
 const PICTURES: [Picture; 8] = [
@@ -89,7 +90,8 @@ const PICTURES: [Picture; 8] = [
 
 fn main() -> Result<()> {
     let folder: PathBuf = env::args_os().nth(1).context("usage: pictures FOLDER")?.into();
-    let data: PathBuf = env::var_os("TEITEN_DATA").context("TEITEN_DATA names no folder of databases")?.into();
+    let data: PathBuf =
+        env::var_os("TEITEN_DATA").context("TEITEN_DATA names no folder of databases")?.into();
     let Some(browser) = Browser::start() else {
         bail!("there is no Chromium: run cargo xtask setup --only tests");
     };

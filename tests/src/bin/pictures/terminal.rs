@@ -6,8 +6,8 @@ use vt100::{Cell, Color, Screen};
 
 /// The sixteen colours that have names, dark ones first, as on a dark terminal.
 const NAMED: [&str; 16] = [
-    "#1c2128", "#f47067", "#57ab5a", "#c69026", "#539bf5", "#b083f0", "#39c5cf", "#adbac7", "#636e7b", "#ff938a",
-    "#6bc46d", "#daaa3f", "#6cb6ff", "#dcbdfb", "#56d4dd", "#cdd9e5",
+    "#1c2128", "#f47067", "#57ab5a", "#c69026", "#539bf5", "#b083f0", "#39c5cf", "#adbac7", "#636e7b",
+    "#ff938a", "#6bc46d", "#daaa3f", "#6cb6ff", "#dcbdfb", "#56d4dd", "#cdd9e5",
 ];
 const FOREGROUND: &str = "#cdd9e5";
 const BACKGROUND: &str = "#1c2128";
@@ -18,7 +18,9 @@ pub fn html(screen: &Screen) -> String {
     let mut lines = String::new();
     for row in 0..rows {
         for column in 0..columns {
-            let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else { continue };
+            let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else {
+                continue;
+            };
             let text = if cell.has_contents() { cell.contents() } else { " " };
             let width = if cell.is_wide() { 2 } else { 1 };
             // Writing to a string does not fail.
