@@ -17,6 +17,7 @@
 //! | [`live`] | what a running agent knows: totals and rankings |
 //! | [`export`] | tables, JSON Lines, CSV, Parquet, Prometheus |
 //! | [`serve`] | HTTP: the API, the dashboard, live counts as a stream |
+//! | [`top`] | the terminal: live ports and regions of an agent |
 //! | [`cli`] | one file per subcommand |
 pub mod agent;
 pub mod analysis;
@@ -33,3 +34,4 @@ pub mod serve;
 pub mod sketch;
 pub mod store;
 pub mod synth;
+pub mod top;

@@ -20,10 +20,10 @@ import { table } from "./table.js";
  *   lines: Line[],
  *   stack?: boolean,
  *   height?: number,
- *   precise?: boolean,
+ *   step?: "hour" | "day",
  *   figure: (value: number) => string,
  *   onzoom?: (range: {from: number, to: number} | null) => void,
- * }} Options `precise`: times are told to the second
+ * }} Options `step`: of bins; without one, times are told to the second
  */
 
 /** The class, whose source has no types. */
@@ -43,7 +43,7 @@ const FONT = 12;
  * @param {Options} options
  */
 export function chart(options) {
-  const { title, unit, lines, stack = false, height = 240, precise = false, figure, onzoom } = options;
+  const { title, unit, lines, stack = false, height = 240, step, figure, onzoom } = options;
   const plotBox = h("div", { class: "plot", tabindex: 0, role: "img" });
   const time = h("span", { class: "time" });
   const entries = lines.map((line, at) => entry(line, at, stack, toggle));
@@ -161,7 +161,7 @@ export function chart(options) {
       dash: stack ? [] : DASHES[at % DASHES.length],
       fill: stack ? () => colour(`${name}-soft`) : undefined,
       paths: stack ? Plot.paths.stepped({ align: 1 }) : undefined,
-      points: { show: stack ? false : undefined, size: 5 },
+      points: stack ? { show: false } : { show: true, size: 5, filter: dotted },
     };
   }
 
@@ -176,7 +176,8 @@ export function chart(options) {
   function noticeZoom(u) {
     if (!onzoom || drawn.x.length < 2) return;
     const { min, max } = u.scales.x;
-    const now = min > drawn.x[0] || max < drawn.x[drawn.x.length - 1];
+    const { from, to } = drawn.extent ?? { from: drawn.x[0], to: drawn.x[drawn.x.length - 1] };
+    const now = min > from || max < to;
     if (now) onzoom({ from: min, to: max });
     else if (zoomed) onzoom(null);
     zoomed = now;
@@ -247,8 +248,7 @@ export function chart(options) {
   function tellFigures() {
     const under = plot?.cursor.idx;
     const at = under ?? drawn.x.findLastIndex((_, x) => drawn.values.some((line) => line[x] !== null));
-    const seconds = drawn.x[at];
-    const told = seconds === undefined ? "" : when(seconds);
+    const told = at < 0 ? "" : when(at);
     setText(time, told);
     entries.forEach(({ value }, line) => {
       const known = drawn.values[line]?.[at];
@@ -256,15 +256,16 @@ export function chart(options) {
     });
   }
 
-  /** @param {number} seconds */
-  function when(seconds) {
-    const at = new Date(seconds * 1000);
-    if (precise) return f().second(at);
-    return longSteps() ? f().day(at) : f().moment(at);
+  /**
+   * The time of a figure: the begin of what it is of.
+   *
+   * @param {number} index
+   */
+  function when(index) {
+    const at = new Date((drawn.begins ?? drawn.x)[index] * 1000);
+    if (!step) return f().second(at);
+    return step === "day" ? f().day(at) : f().moment(at);
   }
-
-  const longSteps = () =>
-    drawn.x.length > 1 && Math.min(...drawn.x.slice(1, 4).map((x, at) => x - drawn.x[at])) > 43_200;
 
   /** Fills the table while it is unfolded. */
   function tabulate() {
@@ -275,11 +276,11 @@ export function chart(options) {
       class: "data",
     });
     body.append(
-      ...drawn.x.map((seconds, at) =>
+      ...drawn.x.map((_, at) =>
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, when(seconds)),
+          h("th", { scope: "row" }, when(at)),
           drawn.values.map((line) =>
             h("td", { class: "n" }, typeof line[at] === "number" ? figure(line[at]) : UNKNOWN),
           ),
@@ -368,6 +369,24 @@ function entry(line, at, stack, toggle) {
         value,
       );
   return { element: h("li", {}, button), button, value };
+}
+
+/** Points of a line up to which each has a dot. */
+const FEW = 40;
+
+/**
+ * The points of a line that have a dot: all where there are few, else those that no line leads to.
+ *
+ * @param {any} u
+ * @param {number} line
+ * @returns {number[]}
+ */
+function dotted(u, line) {
+  /** @type {(number | null)[]} */
+  const values = u.data[line];
+  const known = (/** @type {number} */ at) => values[at] !== null && values[at] !== undefined;
+  const places = values.map((_, at) => at).filter(known);
+  return places.length <= FEW ? places : places.filter((at) => !known(at - 1) && !known(at + 1));
 }
 
 /**

@@ -20,14 +20,43 @@ const PRESETS = [
   "last-year",
 ];
 
-/** Seconds that the last counts may be old for periods to end now. */
+/** Seconds that the last counts may be old while counting goes on. */
 const RECENT = 2 * 86_400;
 
-/** The period that is shown where none is asked for: the last 7 days, or the last ones that the store has. */
-export function usualPeriod() {
+/** The last counts of a store that nobody fills any more; null where counting goes on. */
+export function storeEnd() {
   const last = toDate(status().store?.last);
-  if (!last || Date.now() - last.getTime() < RECENT * 1000) return "-7d";
-  return `${f().isoDay(new Date(last.getTime() - 6 * 86_400_000))}..${f().isoDay(last)}`;
+  return last && Date.now() - last.getTime() > RECENT * 1000 ? last : null;
+}
+
+/** Seconds since the first counts; 0 where there are none. */
+function storeAge() {
+  const first = toDate(status().store?.first);
+  return first ? (Date.now() - first.getTime()) / 1000 : 0;
+}
+
+/** Some days up to and with that of a time. */
+export function daysTo(/** @type {Date} */ end, /** @type {number} */ days) {
+  // The end of a day belongs to it, and is the begin of the next one.
+  const last = end.getTime() - 1000;
+  return `${f().isoDay(new Date(last - (days - 1) * 86_400_000))}..${f().isoDay(new Date(last))}`;
+}
+
+/** The period that is shown where none is asked for: the last 7 days, of a young store the last one. */
+export function usualPeriod() {
+  const end = storeEnd();
+  if (end) return daysTo(end, 7);
+  return storeAge() > 86_400 ? "-7d" : "-24h";
+}
+
+/** The period whose report is shown where none is asked for. */
+export function usualReport() {
+  const end = storeEnd();
+  if (end)
+    return f()
+      .isoDay(new Date(end.getTime() - 1000))
+      .slice(0, 7);
+  return storeAge() > 8 * 86_400 ? "last-week" : "today";
 }
 
 /** Days up to which a relative period is of whole hours; a longer one is of whole days. */

@@ -3,8 +3,9 @@
 
 /**
  * @typedef {{from: number, to: number}} Stretch seconds since 1970
- * @typedef {{x: number[], values: (number | null)[][], gaps: Stretch[], extent?: Stretch}} Drawn
- * `extent`: what the axis of time shows, where that is more than there are figures for
+ * @typedef {{x: number[], values: (number | null)[][], gaps: Stretch[], begins?: number[], extent?: Stretch}} Drawn
+ * `begins`: of the bins, where a point stands elsewhere; `extent`: what the axis of time shows, where that is
+ * more than there are figures for
  */
 
 /** Seconds between two intervals that are no gap: a drain takes its time. */
@@ -87,6 +88,8 @@ export function lines(all, lines, period, { now = Infinity, asSeen = false } = {
   const until = Math.min(period.to, now);
   /** @type {Drawn} */
   const drawn = { x: [], values: lines.map(() => []), gaps: [], extent: { from: period.from, to: until } };
+  /** @type {number[]} */
+  const begins = [];
   const gap = (/** @type {number} */ from, /** @type {number} */ to) => {
     const last = drawn.gaps.at(-1);
     if (last && last.to >= from - 1) last.to = to;
@@ -100,9 +103,11 @@ export function lines(all, lines, period, { now = Infinity, asSeen = false } = {
     if (bin.from > end + 1) {
       gap(end, bin.from);
       drawn.x.push((end + bin.from) / 2);
+      begins.push(end);
       for (const values of drawn.values) values.push(null);
     }
-    drawn.x.push(bin.from + bin.seconds / 2);
+    drawn.x.push((bin.from + Math.min(bin.from + bin.seconds, until)) / 2);
+    begins.push(bin.from);
     const least = asSeen ? OBSERVED : LEAST;
     lines.forEach((figures, line) => {
       const figure = (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
@@ -112,7 +117,7 @@ export function lines(all, lines, period, { now = Infinity, asSeen = false } = {
     end = bin.from + bin.seconds;
   }
   if (until > end + 1) gap(end, until);
-  return drawn;
+  return { ...drawn, begins };
 }
 
 /**
@@ -135,16 +140,18 @@ export function stacked(values) {
 const LEAST_SECONDS = 45;
 
 /**
- * A row's slots with the last one, which is not over yet, as if it were; without it while it is too short.
+ * A row's slots, those at either end that were observed in part as if they had been in full; without them where
+ * that was too short.
  *
  * @param {readonly number[]} values
  * @param {readonly number[]} start begins of the slots, seconds since 1970
- * @param {number} now
+ * @param {Stretch} observed
  */
-export function whole(values, start, now) {
-  const length = start.length > 1 ? start[1] - start[0] : 0;
-  const passed = now - (start.at(-1) ?? now);
-  if (values.length !== start.length || passed >= length) return [...values];
-  const before = values.slice(0, -1);
-  return passed < LEAST_SECONDS ? before : [...before, (values[values.length - 1] * length) / passed];
+export function whole(values, start, { from, to }) {
+  if (values.length !== start.length || start.length < 2) return [...values];
+  const length = start[1] - start[0];
+  const seconds = start.map((begin) => Math.min(begin + length, to) - Math.max(begin, from));
+  return values
+    .map((value, at) => (value * length) / Math.max(LEAST_SECONDS, seconds[at]))
+    .filter((_, at) => seconds[at] >= LEAST_SECONDS);
 }

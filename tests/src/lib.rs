@@ -10,6 +10,7 @@
 //! - [`send`]: frames out of, and into, packet sockets;
 //! - [`bpf`]: small BPF programs and maps of a test's own;
 //! - [`agent`]: the binary `teiten` as a child process, and what it puts out;
+//! - [`pty`]: a terminal, and what a program draws on it;
 //! - [`station`]: a sensor with a store and a pin path, and the commands that work on them;
 //! - [`trace`]: a process that is killed at one of its system calls;
 //! - [`flood`]: more frames than anybody can send by hand;
@@ -44,6 +45,7 @@ pub mod mmdb;
 pub mod mounts;
 pub mod netns;
 pub mod prometheus;
+pub mod pty;
 pub mod random;
 pub mod report;
 pub mod rules;

@@ -17,6 +17,7 @@ pub mod run;
 pub mod serve;
 pub mod status;
 pub mod synth;
+pub mod top;
 mod watch;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -51,6 +52,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check files of advisories that reports are to name
     Advisories(advisories::AdvisoriesArgs),
+    /// Show live ports and regions of a running agent in the terminal
+    Top(top::TopArgs),
     /// Show a living sensor: a network namespace and a veth pair, with traffic made for it
     Demo(demo::DemoArgs),
     /// Say what counts in the kernel, and how far the store is
@@ -92,6 +95,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Export(args) => export::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Advisories(args) => advisories::run(args).await,
+            Command::Top(args) => top::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => status::run(args).await,
             Command::Detach(args) => detach::run(args).await,

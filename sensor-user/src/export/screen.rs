@@ -266,6 +266,7 @@ mod tests {
             interfaces: vec!["eth0 (native)".into()],
             sensors: vec!["west (dark)".into()],
             store: None,
+            dashboard: None,
         };
         let interval = interval();
         render(&header, &interval, &interval.totals, 3, width)
@@ -289,7 +290,7 @@ mod tests {
         let interval = interval();
         let with = |trouble| {
             let store = Kept { path: "t.db".to_owned(), since: 1_570_147_200, frames: 12_345, trouble };
-            let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: Some(store) };
+            let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: Some(store), dashboard: None };
             render(&header, &interval, &interval.totals, 3, 80)
         };
         assert!(with(None).contains("store t.db: 12,345 frames since 2019-10-04T00:00:00Z\n"));
@@ -311,6 +312,7 @@ mod tests {
             interfaces: vec!["teiten0 (native)".into()],
             sensors: vec!["west (dark)".into(), "east (dark)".into()],
             store: None,
+            dashboard: Some("http://127.0.0.1:8642/".into()),
         };
         let mut interval = interval();
         interval.totals.outcomes.packets = 1_234_567_890;
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     fn defects_are_shouted() {
-        let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: None };
+        let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: None, dashboard: None };
         let mut interval = interval();
         assert!(!render(&header, &interval, &interval.totals, 3, 80).contains("UNCOUNTED"));
         interval.totals.uncounted = 1;

@@ -67,28 +67,13 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// Reads the token of a file: its only line.
+    /// Reads the token of a file.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or what is in it is no token.
+    /// As of [`read_token`].
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let failed = |source| TokenError::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let file = File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.permissions().mode();
-        file.take(LONGEST as u64 + 2).read_to_string(&mut text).map_err(failed)?;
-        if mode & 0o077 != 0 {
-            warn!("{} can be read by others: chmod 600 {}", path.display(), path.display());
-        }
-        let token = text.trim_end_matches(['\r', '\n']);
-        if !(SHORTEST..=LONGEST).contains(&token.len()) {
-            return Err(TokenError::Length { path: path.to_owned(), length: token.chars().count() });
-        }
-        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TokenError::Character(path.to_owned()));
-        }
-        Ok(Self::new(token))
+        read_token(path).map(|token| Self::new(&token))
     }
 
     fn new(token: &str) -> Self {
@@ -117,6 +102,30 @@ impl Token {
             .filter(|(name, _)| *name == COOKIE);
         bearer.into_iter().any(|token| self.is(token)) || cookies.any(|(_, value)| self.is_cookie(value))
     }
+}
+
+/// Reads the token of a file: its only line.
+///
+/// # Errors
+///
+/// If the file cannot be read, or what is in it is no token.
+pub fn read_token(path: &Path) -> Result<String, TokenError> {
+    let failed = |source| TokenError::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    file.take(LONGEST as u64 + 2).read_to_string(&mut text).map_err(failed)?;
+    if mode & 0o077 != 0 {
+        warn!("{} can be read by others: chmod 600 {}", path.display(), path.display());
+    }
+    let token = text.trim_end_matches(['\r', '\n']);
+    if !(SHORTEST..=LONGEST).contains(&token.len()) {
+        return Err(TokenError::Length { path: path.to_owned(), length: token.chars().count() });
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Character(path.to_owned()));
+    }
+    Ok(token.to_owned())
 }
 
 fn digest(purpose: &str, token: &str) -> [u8; 32] {

@@ -83,6 +83,15 @@ impl Reader {
         Ok(Self { path: path.to_owned(), connection, meta, zone })
     }
 
+    /// Opens the same store once more, for another thread.
+    pub(in crate::store) fn again(&self) -> Result<Self, StoreError> {
+        let again = Self::open(&self.path)?;
+        match again.meta == self.meta {
+            true => Ok(again),
+            false => Err(StoreError::Foreign { path: self.path.clone(), what: "it is another store" }),
+        }
+    }
+
     /// What the store says of itself.
     pub fn meta(&self) -> &Meta {
         &self.meta

@@ -173,6 +173,7 @@ export function show({ url }) {
           colour: COLOURS[at],
         })),
         height: 280,
+        step,
         figure: (value) => f().count(Math.round(value)),
         onzoom(range) {
           actions.hidden = !range;
@@ -286,19 +287,26 @@ export function show({ url }) {
 }
 
 /**
- * Where nothing is kept there is no history.
+ * Where nothing is kept, or it cannot be read, there is no history.
  *
  * @param {string} title
  */
 export function storeless(title) {
+  const problem = status().store_problem;
   return {
     title: () => title,
     element: h(
       "div",
       { class: "message" },
-      h("h1", { tabindex: -1 }, t("storeless")),
-      h("p", {}, t("storeless.why")),
-      h("p", {}, h("a", { class: "button", href: link("/") }, t("nav.live"))),
+      h("h1", { tabindex: -1 }, t(problem ? "storeless.unreadable" : "storeless")),
+      h("p", {}, problem ?? t("storeless.why")),
+      h(
+        "p",
+        {},
+        h("a", { class: "button", href: link("/") }, t("nav.live")),
+        " ",
+        h("button", { type: "button", class: "plain", onclick: () => location.reload() }, t("error.again")),
+      ),
     ),
   };
 }
@@ -310,7 +318,8 @@ export function storeless(title) {
  */
 function facts(summary) {
   const { previous } = summary;
-  const part = changeOf(summary.packets, previous?.packets);
+  const known = previous?.observed_seconds > 0;
+  const part = known ? changeOf(summary.packets, previous.packets) : null;
   const observed = summary.seconds > 0 ? Math.min(1, summary.observed_seconds / summary.seconds) : null;
   const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
     h(
@@ -326,12 +335,12 @@ function facts(summary) {
     fact(
       t("column.change"),
       f().change(part),
-      previous
+      known
         ? t("history.previous", {
             period: span(f(), previous.from, previous.to),
             packets: f().count(previous.packets),
           })
-        : "",
+        : t("subject.before.unknown"),
     ),
     fact(t("column.sources"), f().count(summary.sources), t("estimate")),
     fact(
@@ -354,7 +363,7 @@ function notes(summary) {
       ? (previous.observed_seconds * 1000) / (Date.parse(previous.to) - Date.parse(previous.from))
       : 1;
   const said = [
-    previous && before < 0.8 && t("note.previous", { share: f().share(before) }),
+    before > 0 && before < 0.8 && t("note.previous", { share: f().share(before) }),
     summary.other > 0 && t("note.other", { count: summary.other }),
     summary.unattributed > 0 && t("note.unattributed", { count: summary.unattributed }),
     summary.partial > 0 && t("note.partial", { count: summary.partial }),

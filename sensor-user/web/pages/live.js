@@ -339,7 +339,6 @@ function series() {
     unit: t("live.series.unit"),
     lines: CLASSES.map((name) => ({ label: t(`class.${name}`), colour: COLOURS[name] })),
     stack: true,
-    precise: true,
     height: 250,
     figure: (value) => f().rate(value),
   });
@@ -539,11 +538,12 @@ function ranking({
     const population = given.reduce((sum, row) => sum + row.hour, 0);
     const scans = Math.max(live.hour.scan, population);
     const most = Math.max(0, ...shown.map((row) => row.hour)) / (scans || 1);
+    const observed = { from: Date.parse(live.since) / 1000, to: Date.parse(live.time) / 1000 };
     put(
       shown.map((row, at) => ({
         ...row,
         row,
-        series: whole(row.series ?? [], live.slots?.start ?? [], Date.parse(live.time) / 1000),
+        series: whole(row.series ?? [], live.slots?.start ?? [], observed),
         place: at + 1,
         moved: moved.get(row) ?? 0,
         part: scans > 0 ? row.hour / scans : 0,

@@ -6,11 +6,11 @@ import { status } from "../agent.js";
 import { h, replace, setText, unique } from "../dom.js";
 import { f, lang, regionNames, t } from "../locale.js";
 import { errorNotice, errorText, loading } from "../parts.js";
-import { periodPicker } from "../period.js";
+import { periodPicker, usualReport } from "../period.js";
 import { go, link } from "../router.js";
 import { storeless } from "./history.js";
 
-const PRESETS = ["yesterday", "last-week", "last-month", "last-quarter", "last-year"];
+const PRESETS = ["today", "yesterday", "last-week", "last-month", "last-quarter", "last-year"];
 
 const TOPS = ["5", "10", "20", "50"];
 
@@ -55,7 +55,7 @@ function read(params) {
   const among = (/** @type {string} */ name, /** @type {string[]} */ known, /** @type {string} */ usual) =>
     known.includes(params.get(name) ?? "") ? /** @type {string} */ (params.get(name)) : usual;
   return {
-    period: params.get("period")?.trim() || "last-week",
+    period: params.get("period")?.trim() || usualReport(),
     text: among("text", ["en", "ja"], lang()),
     top: among("top", TOPS, "5"),
     home:

@@ -43,6 +43,7 @@ export function show({ url, params }) {
             by: ["prefix"],
             cell: (row) => row.prefix ?? UNKNOWN,
             history: { rows: "prefix" },
+            none: t("subject.prefixes.none"),
           },
         ],
         [

@@ -7,6 +7,7 @@ import { h, replace, svg } from "../dom.js";
 import { UNKNOWN, toDate } from "../format.js";
 import { f, t } from "../locale.js";
 import { alert, empty, errorNotice, loading, panel } from "../parts.js";
+import { daysTo, storeEnd } from "../period.js";
 import { link } from "../router.js";
 import { table } from "../table.js";
 
@@ -121,6 +122,7 @@ function storePanel(about, live) {
       ? alert(t("trouble.store", { what: t(`store.${trouble}`), since: moment(live.store.since) }))
       : null,
     live?.store?.fold_failing ? alert(t("trouble.fold")) : null,
+    about.store_problem ? alert(String(about.store_problem)) : null,
     store
       ? list([
           [t("status.first"), moment(store.first)],
@@ -130,7 +132,9 @@ function storePanel(about, live) {
           [t("status.bytes"), f().bytes(store.bytes)],
           [t("status.pending"), f().count(store.pending_epochs)],
         ])
-      : empty(t("store.none")),
+      : about.store_problem
+        ? null
+        : empty(t("store.none")),
   ).element;
 }
 
@@ -259,7 +263,9 @@ function qualityPanel(signal) {
   const { element } = panel("quality", t("status.quality"), box);
   const load = async () => {
     try {
-      const answer = await get("quality", { from: `-${WEEKS * 7}d`, step: "day" }, signal);
+      const end = storeEnd();
+      const span = end ? { period: daysTo(end, WEEKS * 7) } : { from: `-${WEEKS * 7}d` };
+      const answer = await get("quality", { ...span, step: "day" }, signal);
       const now = Date.now() / 1000;
       const days = (answer.rows ?? answer)
         .filter((/** @type {any} */ row) => row.seconds <= 25 * 3600)

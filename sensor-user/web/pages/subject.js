@@ -25,8 +25,8 @@ const DEEP = 1000;
 /**
  * @typedef {{
  *   name: string, heading: string, subject: string, by: string[], cell: (row: any, period: string) => any,
- *   history: Record<string, string>,
- * }} Beside a ranking of what is beside the subject
+ *   history: Record<string, string>, none?: string,
+ * }} Beside a ranking of what is beside the subject; `none`: what stands where there are no rows
  * @typedef {{
  *   path: string, heading: any, title: string, where: string, by: string[],
  *   same: (row: any) => boolean, finding: Record<string, string>, history: Record<string, string>,
@@ -186,7 +186,7 @@ export function showSubject(subject, url) {
       { period: period.period, lang: lang(), home: status().home, ...subject.finding },
       signal,
     );
-    const told = part((inner) => tell(inner, findings, period));
+    const told = part((inner) => tell(inner, findings, period), t("subject.findings.making"));
     foundBox.append(told);
     const [series, quality] = await Promise.all([
       get("query", { ...base, by: "time", where: subject.where }, signal),
@@ -207,6 +207,7 @@ export function showSubject(subject, url) {
         unit,
         lines: [{ label: title, colour }],
         height: 220,
+        step,
         figure: (value) => f().count(Math.round(value)),
         onzoom: () => {},
       });
@@ -257,7 +258,7 @@ export function showSubject(subject, url) {
           { period: resolved, by: beside.by.join(","), where: subject.where, top: ROWS, compare: true },
           signal,
         );
-        if (answer.rows.length === 0) return replace(box, empty(t("subject.nothing")));
+        if (answer.rows.length === 0) return replace(box, empty(beside.none ?? t("subject.nothing")));
         const { element: scroll, body } = table({
           caption: beside.heading,
           hideCaption: true,
@@ -320,9 +321,10 @@ export function showSubject(subject, url) {
  * A part that fills itself; what goes wrong stands in its place.
  *
  * @param {(box: HTMLElement) => Promise<unknown>} fill
+ * @param {string} [waiting]
  */
-function part(fill) {
-  const box = h("div", { class: "part" }, loading());
+function part(fill, waiting = t("loading")) {
+  const box = h("div", { class: "part" }, loading(waiting));
   const attempt = () => {
     fill(box).catch((error) => {
       if (!isAbort(error)) replace(box, errorNotice(error, attempt));
