@@ -334,6 +334,20 @@ impl Page<'_> {
         bytes(&self.call("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true})))
     }
 
+    /// What the window shows of an element, as a PNG.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such element, or the browser sends no picture.
+    pub fn screenshot_of(&self, selector: &str) -> Vec<u8> {
+        let clip = self.evaluate(&format!(
+            "(() => {{ const {{ x, y, width, height }} = document.querySelector({}).getBoundingClientRect();\
+             return {{ x, y, width: Math.min(width, innerWidth), height: Math.min(height, innerHeight), scale: 1 }} }})()",
+            json!(selector)
+        ));
+        bytes(&self.call("Page.captureScreenshot", json!({"format": "png", "clip": clip})))
+    }
+
     /// The page as a PDF file, of the size that it asks for.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! `teiten top` on a terminal, before agents that are played.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     process::{Command, Stdio},
@@ -13,10 +14,10 @@ use std::{
 
 use serde_json::{Value, json};
 use teiten_tests::{
-    agent::{finish, teiten_here},
+    agent::{Agent, finish, teiten_here},
     pty::Pty,
     scratch::Scratch,
-    wait_for,
+    skip, wait_for,
 };
 
 /// What a played agent answers to the question for the stream.
@@ -513,6 +514,64 @@ fn the_token_is_sent() {
     let requests = server.requests();
     assert!(requests[0].starts_with("GET /behind/api/v1/live/stream HTTP/1.1\r\n"), "{requests:?}");
     assert!(requests[0].contains("authorization: Bearer Zm9yIHRoZSB0ZXN0IG9mIHRva2Vucw\r\n"), "{requests:?}");
+}
+
+/// A certificate for `localhost` that vouches for itself.
+const CERTIFICATE: &str = "[req]
+distinguished_name = name
+x509_extensions = extensions
+prompt = no
+[name]
+CN = localhost
+[extensions]
+subjectAltName = DNS:localhost
+basicConstraints = critical,CA:FALSE
+";
+
+#[test]
+fn a_server_with_tls_must_be_known() {
+    let scratch = Scratch::new();
+    let openssl = |words: &[&str]| {
+        let mut command = Command::new("openssl");
+        command.args(words).current_dir(scratch.path("."));
+        command
+    };
+    scratch.write("req.conf", CERTIFICATE);
+    let words =
+        ["req", "-x509", "-config", "req.conf", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    match openssl(&[&words[..], &["-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2"]].concat())
+        .output()
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return skip("there is no openssl"),
+        made => assert!(made.as_ref().is_ok_and(|made| made.status.success()), "{made:?}"),
+    }
+    // It sends what is in the file that has the request's path.
+    fs::create_dir_all(scratch.path("api/v1/live")).unwrap();
+    let stream = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: live\ndata: {}\n\n",
+        counts(0)
+    );
+    scratch.write("api/v1/live/stream", stream);
+    let words = ["s_server", "-HTTP", "-accept", "127.0.0.1:0", "-cert", "cert.pem", "-key", "key.pem"];
+    let server = Agent::start(openssl(&words));
+    let port = server.wait_stdout("its port", |lines| {
+        lines.iter().find_map(|line| line.strip_prefix("ACCEPT 127.0.0.1:").map(str::to_owned))
+    });
+    let url = format!("https://localhost:{port}");
+
+    let certificate = scratch.path("cert.pem");
+    let pty = Pty::start(top(&["--connect", &url, "--ca-file", certificate.to_str().unwrap()]), 80, 24);
+    pty.wait_text("telnet");
+    pty.wait_text("no contact since ");
+    pty.wait_text("(the agent has ended the connection)");
+    pty.write("q");
+    good(pty);
+
+    let ended = Pty::start(top(&["--connect", &url]), 200, 24).end().given_back();
+    assert_eq!(ended.status.code(), Some(1));
+    let text = ended.text();
+    let told = format!("error: no TLS with {url}: ");
+    assert!(text.starts_with(&told) || text.contains("no certificates of authorities"), "{text}");
 }
 
 #[test]

@@ -74,9 +74,15 @@ impl Registers {
     }
 
     pub fn merge(&mut self, other: &Self) {
-        match other {
-            Self::Few(list) => self.raise_all(list.iter().copied().map(unpack)),
-            Self::Many(ranks) => self.merge_many(ranks),
+        match (&mut *self, other) {
+            (Self::Few(own), Self::Few(list)) => {
+                *own = merged(own, list);
+                if own.len() > FEW {
+                    self.spread();
+                }
+            }
+            (Self::Many(_), Self::Few(list)) => self.raise_all(list.iter().copied().map(unpack)),
+            (_, Self::Many(ranks)) => self.merge_many(ranks),
         }
     }
 
@@ -117,6 +123,26 @@ impl Registers {
 fn raise_at(ranks: &mut [u8; COUNT], index: u16, rank: u8) {
     let register = &mut ranks[usize::from(index)];
     *register = (*register).max(rank);
+}
+
+/// The registers of two lists, of those in both the higher rank.
+fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut list = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
+    while let (Some(&one), Some(&other)) = (a.peek(), b.peek()) {
+        let order = unpack(one).0.cmp(&unpack(other).0);
+        // Of the same register, the higher rank is the higher entry.
+        list.push(if order.is_eq() { one.max(other) } else { one.min(other) });
+        if order.is_le() {
+            a.next();
+        }
+        if order.is_ge() {
+            b.next();
+        }
+    }
+    list.extend(a);
+    list.extend(b);
+    list
 }
 
 /// Raises a register in the part of a list from `from` on; returns its place.

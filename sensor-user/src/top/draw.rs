@@ -119,9 +119,9 @@ fn title(state: &State, columns: u16) -> Line<'static> {
     let right = cut(&right, columns);
     let room = columns.saturating_sub(width(&right));
     let name = fit("teiten", room.min(8), false);
-    let peer = match &state.peer.host {
-        Some(host) => format!("{host} at {}", state.peer.address),
-        None => state.peer.address.clone(),
+    let peer = match &state.host {
+        Some(host) => format!("{host} at {}", state.address),
+        None => state.address.clone(),
     };
     let peer = fit(&peer, room.saturating_sub(8), false);
     Line::from(vec![Span::styled(name, STRONG), Span::raw(peer), Span::styled(right, style)])
@@ -481,17 +481,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{
-        super::{
-            client::{Peer, Update},
-            sample,
-        },
+        super::{client::Update, sample},
         *,
     };
     use crate::report::names::Names;
 
     fn empty() -> State {
-        let peer = Peer { address: "http://127.0.0.1:8642".to_owned(), host: Some("sensor01".to_owned()) };
-        State::new(Names::new(None).unwrap(), peer)
+        let mut state = State::new(Names::new(None).unwrap(), "http://127.0.0.1:8642".to_owned());
+        state.update(Update::Host("sensor01".to_owned()));
+        state
     }
 
     fn with(value: Value) -> State {
@@ -609,7 +607,7 @@ mod tests {
         let text = screen(&mut with(value), 80, 24).join("\n");
         for part in [
             "the store takes nothing since 2026-11-23 20:00:00Z (full); the kernel keeps the",
-            "eth1 itself has dropped 9",
+            "eth1 has missed 9 for want of buffers: nobody can count these",
             "eth2 is down or gone: nothing is counted there",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");

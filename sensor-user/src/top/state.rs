@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
-    client::{Peer, Update},
+    client::Update,
     table::{self, Row, Sort, View},
 };
 use crate::{report::names::Names, serve::live::Snapshot};
@@ -39,7 +39,10 @@ pub struct Missed {
 #[derive(Debug)]
 pub struct State {
     pub names: Names,
-    pub peer: Peer,
+    /// Where the agent is asked.
+    pub address: String,
+    /// The name of its host, if it has told.
+    pub host: Option<String>,
     pub contact: Contact,
     /// The snapshot on the screen.
     pub shown: Option<Snapshot>,
@@ -67,11 +70,12 @@ struct Table {
 
 impl State {
     /// Before the first snapshot.
-    pub fn new(names: Names, peer: Peer) -> Self {
+    pub fn new(names: Names, address: String) -> Self {
         let tables = View::ALL.map(|view| Table { sort: view.first_sort(), first: 0, page: 1 });
         Self {
             names,
-            peer,
+            address,
+            host: None,
             contact: Contact::Yes,
             shown: None,
             newest: None,
@@ -87,10 +91,8 @@ impl State {
     /// Takes what the client has to tell.
     pub fn update(&mut self, update: Update) {
         match update {
-            Update::Connected(peer) => {
-                self.peer = peer;
-                self.contact = Contact::Yes;
-            }
+            Update::Connected => self.contact = Contact::Yes,
+            Update::Host(host) => self.host = Some(host),
             Update::Lost { since, reason } => self.contact = Contact::No { since, reason },
             Update::Snapshot(snapshot) => {
                 self.contact = Contact::Yes;
@@ -265,7 +267,7 @@ mod tests {
     use super::{super::sample, *};
 
     fn state() -> State {
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         state.update(Update::Snapshot(Box::new(sample::snapshot())));
         state
     }
@@ -387,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_pause_before_the_first_snapshot_shows_that() {
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         write(&mut state, "p");
         state.update(later(0));
         assert!(state.shown.is_some());
@@ -402,9 +404,10 @@ mod tests {
         state.update(Update::Lost { since, reason: "gone".to_owned() });
         assert_eq!(state.contact, Contact::No { since, reason: "gone".to_owned() });
         assert!(state.shown.is_some(), "what was seen stays");
-        let peer = Peer { address: "http://other".to_owned(), host: None };
-        state.update(Update::Connected(peer.clone()));
-        assert_eq!((&state.contact, &state.peer), (&Contact::Yes, &peer));
+        state.update(Update::Connected);
+        assert_eq!(state.contact, Contact::Yes);
+        state.update(Update::Host("gate".to_owned()));
+        assert_eq!(state.host.as_deref(), Some("gate"));
     }
 
     #[test]
@@ -416,7 +419,7 @@ mod tests {
             })
             .collect();
         value["services"] = json!(services);
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         state.update(Update::Snapshot(Box::new(sample::of(value))));
         let first = |state: &mut State| state.first(View::Ports, 10, 100);
         assert_eq!(first(&mut state), 0);

@@ -181,7 +181,7 @@ fn no_answer(error: QueryError) -> Problem {
         QueryError::NoSensor { .. } => "where",
         QueryError::Time => "compare",
         QueryError::Bin(_) => "step",
-        QueryError::Sqlite(_) => return unreadable(&error.into()),
+        QueryError::Sqlite(_) | QueryError::Restless => return unreadable(&error.into()),
     };
     parameters::bad(parameter, &error.to_string())
 }

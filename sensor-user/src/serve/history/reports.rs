@@ -264,8 +264,9 @@ impl Which {
 /// Why there is no report.
 fn not_made(error: MakeError) -> Problem {
     match &error {
-        MakeError::Gather { source: gather::GatherError::Query(query), .. }
-            if !matches!(query, QueryError::Sqlite(_)) =>
+        MakeError::Gather { source, .. }
+            if let gather::GatherError::Query(query) = &**source
+                && !matches!(query, QueryError::Sqlite(_)) =>
         {
             parameters::bad("period", &query.to_string())
         }
