@@ -520,7 +520,7 @@ mod tests {
             ("http://sensor.example/#a", "it has more than a path"),
             ("http://sensor.example:0", "its port is 0"),
             ("http://sensor.example:99999", "its port is no number"),
-            ("http://sensor.example:x", "it is no URL"),
+            ("http://sensor.example:x", "its port is no number"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}` is no address of an agent: {reason}")), "{error}");
