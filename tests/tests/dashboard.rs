@@ -99,14 +99,15 @@ impl Server {
 
     /// `teiten serve` of a store.
     fn store(store: &Path, words: &[&str]) -> Self {
-        Self::start(&[&["serve"], words].concat(), |command| {
+        Self::start(&[&["serve"][..], words].concat(), |command| {
             command.arg("--store").arg(store);
         })
     }
 
     /// `teiten demo` with a store.
     fn demo(port: Option<u16>, store: &Path, pins: &Pins, words: &[&str]) -> Self {
-        let words = [&["demo", "--format=jsonl", "--interval=2s", "--seed=1", "--rate=2000"], words].concat();
+        let words =
+            [&["demo", "--format=jsonl", "--interval=2s", "--seed=1", "--rate=2000"][..], words].concat();
         let set = |command: &mut std::process::Command| {
             command.args(["--time-zone", ZONE, "--spill-memory=1M", "--by=class,protocol,dst_port"]);
             command.arg("--store").arg(store).arg("--pin-path").arg(pins.path());
@@ -188,7 +189,7 @@ fn assert_quiet(page: &Page<'_>, server: &Server, place: &str) {
     assert_eq!(page.failures(), [""; 0], "{place}");
     assert_own(page, server, place);
     let refused: Vec<_> = page.answers().into_iter().filter(|(status, _)| *status >= 400).collect();
-    assert_eq!(refused, [], "{place}");
+    assert!(refused.is_empty(), "{place}: {refused:?}");
 }
 
 /// Holds a page to it that it asked nobody but its own server.
@@ -420,7 +421,7 @@ fn live_figures_are_those_of_the_api_and_of_the_store() {
     server.open(&page, "history?lang=en&period=today");
     page.wait_until("document.querySelector('.panel.answer tbody')");
     let asked = query(&store, &["--by=protocol,dst_port,icmp_type", "--top=20"]);
-    assert_rows(&read(&page, "panel('answer')"), &asked, |row| service(row));
+    assert_rows(&read(&page, "panel('answer')"), &asked, service);
 }
 
 /// What the API said last, and what the store keeps, are both sums of what the agent put out.
@@ -439,9 +440,9 @@ fn assert_traced(live: &Value, finished: &Finished, store: &Path) {
     }
     for class in ["scan", "backscatter", "other"] {
         let part = format!(r#""class":"{class}""#);
-        assert_eq!(live["total"][class], until.packets_with(&[&part]), "{class}");
+        assert_eq!(live["total"][class], until.packets_with(&[&*part]), "{class}");
         let row = list(&kept["rows"]).iter().find(|row| row["class"] == class).expect("a row of each class");
-        assert_eq!(row["packets"], all.packets_with(&[&part]), "{class}");
+        assert_eq!(row["packets"], all.packets_with(&[&*part]), "{class}");
     }
     let kept = query(store, &["--by=protocol,dst_port", "--where=protocol = tcp", "--top=1000"]);
     let services =
@@ -774,7 +775,7 @@ fn the_report_is_shown_in_both_languages() {
     assert_eq!(read(&page, "fault('home')"), json!({"isInvalid": false, "said": ""}));
 }
 
-/// Pages, the least headings of each, and how many charts they have.
+/// Pages, and how many charts each has.
 const PAGES: [(&str, usize); 7] = [
     ("", 1),
     ("history?period=2019-11", 1),
@@ -1069,11 +1070,11 @@ fn a_token_is_asked_for() {
     page.resize(360, 800);
     page.open(&format!("{}status?lang=en", server.origin()));
     wait_shown(&page, "This agent wants a token");
+    assert_eq!(page.evaluate("document.activeElement.id"), "token");
     for check in ["structure()", "width()", "contrast(5)"] {
         clean(&page, check, "the form");
     }
     assert_eq!(page.evaluate("document.querySelector('#token').type"), "password");
-    assert_eq!(page.evaluate("document.activeElement.id"), "token");
     assert_eq!(page.evaluate("document.body.textContent.includes('west')"), false);
     page.write("#token", "9c1f5e0b7a3d4826b1e1");
     wait_shown(&page, "This is not the token");
