@@ -144,7 +144,9 @@ impl Browser {
     /// If the browser does not.
     pub fn page(&self) -> Page<'_> {
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
-        let target = text(&self.call("", "Target.createTarget", json!({"url": "about:blank"}))["targetId"]);
+        // In a window of its own: what is behind another tab is not drawn.
+        let create = json!({"url": "about:blank", "newWindow": true});
+        let target = text(&self.call("", "Target.createTarget", create)["targetId"]);
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&self.call("", "Target.attachToTarget", attach)["sessionId"]);
         for domain in ["Page", "Runtime", "Network", "Log"] {

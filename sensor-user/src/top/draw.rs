@@ -206,8 +206,10 @@ fn alarms(snapshot: &Snapshot) -> Vec<String> {
             alarms.push(format!("{interface} is down or gone: nothing is counted there"));
         }
         if let Some(dropped) = of.dropped.filter(|dropped| *dropped > 0) {
-            alarms
-                .push(format!("{interface} itself has dropped {}: nobody can count these", number(dropped)));
+            alarms.push(format!(
+                "{interface} has missed {} for want of buffers: nobody can count these",
+                number(dropped)
+            ));
         }
     }
     alarms
