@@ -144,7 +144,9 @@ impl Browser {
     /// If the browser does not.
     pub fn page(&self) -> Page<'_> {
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
-        let target = text(&self.call("", "Target.createTarget", json!({"url": "about:blank"}))["targetId"]);
+        // In a window of its own: what is behind another tab is not drawn.
+        let create = json!({"url": "about:blank", "newWindow": true});
+        let target = text(&self.call("", "Target.createTarget", create)["targetId"]);
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&self.call("", "Target.attachToTarget", attach)["sessionId"]);
         for domain in ["Page", "Runtime", "Network", "Log"] {
@@ -554,6 +556,20 @@ impl Page<'_> {
     /// If the browser sends none.
     pub fn screenshot(&self) -> Vec<u8> {
         bytes(&self.call("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true})))
+    }
+
+    /// What the window shows of an element, as a PNG.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such element, or the browser sends no picture.
+    pub fn screenshot_of(&self, selector: &str) -> Vec<u8> {
+        let clip = self.evaluate(&format!(
+            "(() => {{ const {{ x, y, width, height }} = document.querySelector({}).getBoundingClientRect();\
+             return {{ x, y, width: Math.min(width, innerWidth), height: Math.min(height, innerHeight), scale: 1 }} }})()",
+            json!(selector)
+        ));
+        bytes(&self.call("Page.captureScreenshot", json!({"format": "png", "clip": clip})))
     }
 
     /// The page as a PDF file, of the size that it asks for.

@@ -290,7 +290,8 @@ mod tests {
         let interval = interval();
         let with = |trouble| {
             let store = Kept { path: "t.db".to_owned(), since: 1_570_147_200, frames: 12_345, trouble };
-            let header = Header { interfaces: Vec::new(), sensors: Vec::new(), store: Some(store), dashboard: None };
+            let header =
+                Header { interfaces: Vec::new(), sensors: Vec::new(), store: Some(store), dashboard: None };
             render(&header, &interval, &interval.totals, 3, 80)
         };
         assert!(with(None).contains("store t.db: 12,345 frames since 2019-10-04T00:00:00Z\n"));

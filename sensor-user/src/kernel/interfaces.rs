@@ -275,10 +275,7 @@ fn interface(link: &LinkMessage) -> Interface {
                 });
             }
             LinkAttribute::Stats64(stats) => {
-                interface.received = Received {
-                    frames: stats.rx_packets,
-                    dropped: stats.rx_missed_errors,
-                };
+                interface.received = Received { frames: stats.rx_packets, dropped: stats.rx_missed_errors };
             }
             LinkAttribute::Xdp(attributes) => {
                 interface.xdp_program = attributes.iter().find_map(|attribute| match attribute {

@@ -152,7 +152,7 @@ pub enum Refused {
     #[error(
         "no TLS with {address}: {error}; --ca-file FILE names authorities to trust, http:// does without"
     )]
-    Tls { address: String, error: io::Error },
+    Tls { address: String, error: String },
     #[error("{address} does not speak HTTP as an agent does: {error}")]
     Http { address: String, error: hyper::Error },
     #[error("{address} wants a token: name its file with --token-file FILE, or in TEITEN_TOKEN_FILE")]
@@ -189,18 +189,12 @@ enum Lost {
     Closed,
 }
 
-/// Whom we are talking to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
-    pub address: String,
-    /// Name of its host, if it tells.
-    pub host: Option<String>,
-}
-
 /// What happens.
 #[derive(Debug)]
 pub enum Update {
-    Connected(Peer),
+    Connected,
+    /// The name of the agent's host.
+    Host(String),
     Snapshot(Box<Snapshot>),
     Lost {
         /// When the agent was heard last.
@@ -210,6 +204,7 @@ pub enum Update {
 }
 
 /// Asks an agent.
+#[derive(Clone)]
 pub struct Client {
     address: Address,
     authorization: Option<HeaderValue>,
@@ -244,21 +239,22 @@ impl Client {
         if !content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
             return Err(Refused::NoStream { address: self.address.to_string() });
         }
-        Ok(Stream {
-            // An agent that does not tell its host is shown without.
-            peer: Peer { address: self.address.to_string(), host: self.host().await },
-            parser: Parser::default(),
-            answer,
-            heard: Timestamp::now(),
-            retry: FIRST_WAIT,
-        })
+        Ok(Stream { parser: Parser::default(), answer, heard: Timestamp::now(), retry: FIRST_WAIT })
     }
 
-    /// The name of the agent's host, if it tells.
-    async fn host(&self) -> Option<String> {
-        let answer = self.get("/api/v1/status", "application/json").await.ok()?;
-        let status: Status = answer.json().await?;
-        status.host.map(|host| clean(&host))
+    /// Where it asks.
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Tells the name of the agent's host. An agent that does not tell it is shown without.
+    async fn tell_host(self, updates: mpsc::Sender<Update>) {
+        let Ok(answer) = self.get("/api/v1/status", "application/json").await else { return };
+        let host = answer.json::<Status>().await.and_then(|status| status.host);
+        if let Some(host) = host {
+            // Nobody may be left to hear it.
+            let _ = updates.send(Update::Host(clean(&host))).await;
+        }
     }
 
     /// Gets what is at a path.
@@ -282,7 +278,11 @@ impl Client {
             match &self.tls {
                 None => ask(stream, request).await.map_err(http),
                 Some((connector, name)) => {
-                    let tls = |error| Refused::Tls { address: address(), error };
+                    // It may quote the certificate.
+                    let tls = |error: io::Error| {
+                        let error = clean(&error.to_string());
+                        Refused::Tls { address: address(), error }
+                    };
                     let stream = connector.connect(name.clone(), stream).await.map_err(tls)?;
                     ask(stream, request).await.map_err(http)
                 }
@@ -325,12 +325,14 @@ impl Client {
     /// Tells what a stream brings, and connects again when it breaks, until nobody listens any more.
     pub async fn follow(self, mut stream: Stream, updates: mpsc::Sender<Update>) {
         loop {
-            let (mut wait, longest) = (stream.retry, LONGEST_WAIT);
+            let mut naming = JoinSet::new();
+            naming.spawn(self.clone().tell_host(updates.clone()));
             let lost = match stream.read(&updates).await {
                 Lost::Closed => return,
                 lost => lost.to_string(),
             };
-            let since = stream.heard;
+            drop(naming);
+            let (since, mut wait) = (stream.heard, stream.retry);
             let mut reason = clean(&lost);
             stream = loop {
                 if updates.send(Update::Lost { since, reason }).await.is_err() {
@@ -340,13 +342,13 @@ impl Client {
                     () = updates.closed() => return,
                     () = sleep(wait) => {}
                 }
-                wait = (wait * 2).min(longest);
+                wait = (wait * 2).min(LONGEST_WAIT);
                 match self.open().await {
                     Ok(stream) => break stream,
                     Err(refused) => reason = refused.to_string(),
                 }
             };
-            if updates.send(Update::Connected(stream.peer.clone())).await.is_err() {
+            if updates.send(Update::Connected).await.is_err() {
                 return;
             }
         }
@@ -405,7 +407,6 @@ async fn ask(
 
 /// A stream of live counts.
 pub struct Stream {
-    peer: Peer,
     answer: Answer,
     parser: Parser,
     /// When something came last.
@@ -415,11 +416,6 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Who sends it.
-    pub const fn peer(&self) -> &Peer {
-        &self.peer
-    }
-
     /// Tells what it brings, up to its end.
     async fn read(&mut self, updates: &mpsc::Sender<Update>) -> Lost {
         loop {
@@ -528,7 +524,7 @@ mod tests {
             ("http://sensor.example/#a", "it has more than a path"),
             ("http://sensor.example:0", "its port is 0"),
             ("http://sensor.example:99999", "its port is no number"),
-            ("http://sensor.example:x", "it is no URL"),
+            ("http://sensor.example:x", "its port is no number"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}` is no address of an agent: {reason}")), "{error}");

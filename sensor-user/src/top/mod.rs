@@ -58,7 +58,7 @@ pub async fn run(client: Client, names: Names, end: impl Future<Output = ()>) ->
         () = &mut end => return Ok(()),
         stream = client.open() => stream?,
     };
-    let mut state = State::new(names, stream.peer().clone());
+    let mut state = State::new(names, client.address().to_string());
     let (sender, mut updates) = mpsc::channel(8);
     let mut following = tokio::spawn(client.follow(stream, sender));
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{
-    client::{Peer, Update},
+    client::Update,
     table::{self, Row, Sort, View},
 };
 use crate::{report::names::Names, serve::live::Snapshot};
@@ -39,7 +39,10 @@ pub struct Missed {
 #[derive(Debug)]
 pub struct State {
     pub names: Names,
-    pub peer: Peer,
+    /// Where the agent is asked.
+    pub address: String,
+    /// The name of its host, if it has told.
+    pub host: Option<String>,
     pub contact: Contact,
     /// The snapshot on the screen.
     pub shown: Option<Snapshot>,
@@ -48,7 +51,6 @@ pub struct State {
     /// While paused.
     pub missed: Option<Missed>,
     pub view: View,
-    pub filter: String,
     /// Whether keys go to the filter.
     pub is_typing: bool,
     pub is_help: bool,
@@ -56,9 +58,10 @@ pub struct State {
     tables: [Table; View::ALL.len()],
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Table {
     sort: Sort,
+    filter: String,
     /// The first row that is shown.
     first: usize,
     /// How many rows are shown, as of the last drawing.
@@ -67,17 +70,18 @@ struct Table {
 
 impl State {
     /// Before the first snapshot.
-    pub fn new(names: Names, peer: Peer) -> Self {
-        let tables = View::ALL.map(|view| Table { sort: view.first_sort(), first: 0, page: 1 });
+    pub fn new(names: Names, address: String) -> Self {
+        let tables =
+            View::ALL.map(|view| Table { sort: view.first_sort(), filter: String::new(), first: 0, page: 1 });
         Self {
             names,
-            peer,
+            address,
+            host: None,
             contact: Contact::Yes,
             shown: None,
             newest: None,
             missed: None,
             view: View::Ports,
-            filter: String::new(),
             is_typing: false,
             is_help: false,
             tables,
@@ -87,10 +91,8 @@ impl State {
     /// Takes what the client has to tell.
     pub fn update(&mut self, update: Update) {
         match update {
-            Update::Connected(peer) => {
-                self.peer = peer;
-                self.contact = Contact::Yes;
-            }
+            Update::Connected => self.contact = Contact::Yes,
+            Update::Host(host) => self.host = Some(host),
             Update::Lost { since, reason } => self.contact = Contact::No { since, reason },
             Update::Snapshot(snapshot) => {
                 self.contact = Contact::Yes;
@@ -175,24 +177,28 @@ impl State {
                 self.set_filter(String::new());
             }
             KeyCode::Backspace => {
-                let mut filter = self.filter.clone();
+                let mut filter = self.filter().to_owned();
                 filter.pop();
                 self.set_filter(filter);
             }
             KeyCode::Char(character)
-                if !character.is_control() && self.filter.chars().count() < LONGEST_FILTER =>
+                if !character.is_control() && self.filter().chars().count() < LONGEST_FILTER =>
             {
-                self.set_filter(format!("{}{character}", self.filter));
+                self.set_filter(format!("{}{character}", self.filter()));
             }
             _ => {}
         }
     }
 
     fn set_filter(&mut self, filter: String) {
-        self.filter = filter;
-        for table in &mut self.tables {
-            table.first = 0;
-        }
+        let table = &mut self.tables[self.view as usize];
+        table.filter = filter;
+        table.first = 0;
+    }
+
+    /// What rows of the view must contain.
+    pub fn filter(&self) -> &str {
+        &self.tables[self.view as usize].filter
     }
 
     fn turn(&mut self, by: usize) {
@@ -231,9 +237,10 @@ impl State {
         self.tables[view as usize].sort
     }
 
-    /// The rows of a view that match the filter, in their order.
+    /// The rows of a view that match its filter, in their order.
     pub fn rows(&self, view: View) -> Vec<Row> {
-        let rows = |snapshot| table::rows(view, snapshot, &self.names, self.sort(view), &self.filter);
+        let Table { sort, filter, .. } = &self.tables[view as usize];
+        let rows = |snapshot| table::rows(view, snapshot, &self.names, *sort, filter);
         self.shown.as_ref().map(rows).unwrap_or_default()
     }
 
@@ -265,7 +272,7 @@ mod tests {
     use super::{super::sample, *};
 
     fn state() -> State {
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         state.update(Update::Snapshot(Box::new(sample::snapshot())));
         state
     }
@@ -304,7 +311,7 @@ mod tests {
         write(&mut state, "/");
         assert_eq!(control(&mut state, 'c'), Wish::Quit, "while typing, too");
         write(&mut state, "q");
-        assert_eq!(state.filter, "q");
+        assert_eq!(state.filter(), "q");
     }
 
     #[test]
@@ -360,12 +367,15 @@ mod tests {
         assert_eq!(keys(&state).len(), 4);
         write(&mut state, "/x");
         press(&mut state, KeyCode::Esc);
-        assert!(!state.is_typing && state.filter.is_empty());
+        assert!(!state.is_typing && state.filter().is_empty());
         write(&mut state, "/");
         write(&mut state, &"x".repeat(100));
-        assert_eq!(state.filter.len(), LONGEST_FILTER);
+        assert_eq!(state.filter().len(), LONGEST_FILTER);
+        state.view = View::Regions;
+        assert_eq!(keys(&state).len(), 3, "each view has its own");
+        state.view = View::Ports;
         control(&mut state, 'u');
-        assert_eq!(state.filter, "");
+        assert_eq!(state.filter(), "");
     }
 
     #[test]
@@ -387,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_pause_before_the_first_snapshot_shows_that() {
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         write(&mut state, "p");
         state.update(later(0));
         assert!(state.shown.is_some());
@@ -402,9 +412,10 @@ mod tests {
         state.update(Update::Lost { since, reason: "gone".to_owned() });
         assert_eq!(state.contact, Contact::No { since, reason: "gone".to_owned() });
         assert!(state.shown.is_some(), "what was seen stays");
-        let peer = Peer { address: "http://other".to_owned(), host: None };
-        state.update(Update::Connected(peer.clone()));
-        assert_eq!((&state.contact, &state.peer), (&Contact::Yes, &peer));
+        state.update(Update::Connected);
+        assert_eq!(state.contact, Contact::Yes);
+        state.update(Update::Host("gate".to_owned()));
+        assert_eq!(state.host.as_deref(), Some("gate"));
     }
 
     #[test]
@@ -416,7 +427,7 @@ mod tests {
             })
             .collect();
         value["services"] = json!(services);
-        let mut state = State::new(Names::new(None).unwrap(), Peer::default());
+        let mut state = State::new(Names::new(None).unwrap(), String::new());
         state.update(Update::Snapshot(Box::new(sample::of(value))));
         let first = |state: &mut State| state.first(View::Ports, 10, 100);
         assert_eq!(first(&mut state), 0);

@@ -55,7 +55,7 @@ impl View {
             Self::Tools => &[TOOL, NOW, HOUR, SHARE, TOTAL],
             Self::Backscatter => &[PORT, NAME, NOW, HOUR, SHARE, TOTAL],
             Self::Sensors => &[SENSOR, NOW, HOUR, TOTAL, SCAN, BACKSCATTER, OTHER],
-            Self::Interfaces => &[INTERFACE, MODE, LINK, RECEIVED, DROPPED],
+            Self::Interfaces => &[INTERFACE, MODE, LINK, RECEIVED, MISSED],
         }
     }
 
@@ -108,7 +108,7 @@ const INTERFACE: Column = growing("INTERFACE", 10, 9);
 const MODE: Column = text("MODE", 8, 6);
 const LINK: Column = text("LINK", 4, 8);
 const RECEIVED: Column = number("RECEIVED", 14, 5);
-const DROPPED: Column = number("DROPPED", 10, 7);
+const MISSED: Column = number("MISSED", 10, 7);
 
 /// Columns that the rank takes.
 const RANK: usize = 3;
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(titles(View::Ports, sort, 58), ["PORT", "TREND", "NOW/S", "LAST HOUR", "SHARE"]);
         assert_eq!(
             titles(View::Ports, Sort { column: 6, ..sort }, 58),
-            ["PORT", "TREND", "NOW/S", "SINCE START"]
+            ["PORT", "NOW/S", "LAST HOUR", "SINCE START"]
         );
     }
 

@@ -83,7 +83,9 @@ impl Screen {
     pub fn again(&mut self) -> io::Result<()> {
         terminal::disable_raw_mode()?;
         take_over()?;
-        self.terminal.clear()
+        // Not `clear`, which asks the terminal for its cursor: whoever reads the keys would take the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 }
 

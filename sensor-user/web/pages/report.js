@@ -14,7 +14,7 @@ const PRESETS = ["today", "yesterday", "last-week", "last-month", "last-quarter"
 
 const TOPS = ["5", "10", "20", "50"];
 
-/** Tables that every report has (docs/report.md); those of groups and sensors are named by them. */
+/** Tables of a report (docs/report.md); those of groups and sensors are named by them. */
 const TABLES = [
   "ports",
   "regions",
@@ -36,6 +36,9 @@ const TABLES = [
   "corrections",
   "parameters",
 ];
+
+/** Tables that a report has where there is something to put into them. */
+const SOMETIMES = ["survey-prefixes", "victim-services", "advisories"];
 
 /** The home region of an address that wants none, where the agent has one. */
 const NONE = "-";
@@ -131,7 +134,7 @@ export function show({ url }) {
       }
       // Asked for once here, so that errors can be told and waiting be seen; the frame then has it from the
       // agent, which keeps what it made.
-      await getText(page, signal);
+      const html = await getText(page, signal);
       replace(
         box,
         h("iframe", {
@@ -141,7 +144,7 @@ export function show({ url }) {
           referrerpolicy: "no-referrer",
         }),
       );
-      linkDownloads(params, page);
+      linkDownloads(params, page, html);
     } catch (error) {
       if (isAbort(error)) return;
       const field = error instanceof Problem && error.status === 400 ? error.parameter : null;
@@ -161,8 +164,9 @@ export function show({ url }) {
   /**
    * @param {Record<string, string>} params
    * @param {string} page
+   * @param {string} html
    */
-  function linkDownloads(params, page) {
+  function linkDownloads(params, page, html) {
     const format = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ end) =>
       h(
         "a",
@@ -180,7 +184,8 @@ export function show({ url }) {
       format("md", "Markdown", "md"),
       format("json", "JSON", "json"),
     );
-    const shown = TABLES.filter((name) => name !== "survey-prefixes" || params.profile === "internal");
+    const has = (/** @type {string} */ name) => html.includes(`id="table-${name}"`);
+    const shown = TABLES.filter((name) => !SOMETIMES.includes(name) || has(name));
     replace(
       tables,
       h("summary", {}, t("report.tables")),
