@@ -744,7 +744,7 @@ fn the_report_is_shown_in_both_languages() {
         server.open(&page, &format!("report?lang={lang}&period=2019-11"));
         page.wait_until("!!document.querySelector('iframe')");
         let report = wait_for("the report", || {
-            let text = page.frame("document.body?.innerText ?? ''");
+            let text = page.frame("document.readyState === 'complete' ? document.body.innerText : ''");
             text.and_then(|text| Some(text.as_str()?.to_owned())).filter(|text| text.contains(words))
         });
         let own = page.frame("document.documentElement.lang").unwrap();
