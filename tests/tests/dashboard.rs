@@ -7,6 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
     sync::LazyLock,
 };
 
@@ -83,12 +84,12 @@ struct Reply {
 
 impl Server {
     /// `teiten` with a subcommand, at a port that is free.
-    fn start(words: &[&str], at: impl FnOnce(&mut std::process::Command)) -> Self {
+    fn start(words: &[&str], at: impl FnOnce(&mut Command)) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self::start_at(port, words, at)
     }
 
-    fn start_at(port: u16, words: &[&str], set: impl FnOnce(&mut std::process::Command)) -> Self {
+    fn start_at(port: u16, words: &[&str], set: impl FnOnce(&mut Command)) -> Self {
         let mut command = plain();
         command.args(words).arg(format!("--listen=127.0.0.1:{port}"));
         set(&mut command);
@@ -108,7 +109,7 @@ impl Server {
     fn demo(port: Option<u16>, store: &Path, pins: &Pins, words: &[&str]) -> Self {
         let words =
             [&["demo", "--format=jsonl", "--interval=2s", "--seed=1", "--rate=2000"][..], words].concat();
-        let set = |command: &mut std::process::Command| {
+        let set = |command: &mut Command| {
             command.args(["--time-zone", ZONE, "--spill-memory=1M", "--by=class,protocol,dst_port"]);
             command.arg("--store").arg(store).arg("--pin-path").arg(pins.path());
             command.arg("--country").arg(&PAST.1);
@@ -452,11 +453,10 @@ fn assert_traced(live: &Value, finished: &Finished, store: &Path) {
     let services =
         list(&live["services"]).iter().filter(|row| row["service"].as_str().unwrap().ends_with("/tcp"));
     for row in services.take(10) {
-        let port = row["service"].as_str().unwrap().trim_end_matches("/tcp");
+        let port: u64 = row["service"].as_str().unwrap().trim_end_matches("/tcp").parse().unwrap();
         let parts = [r#""class":"scan""#, r#""protocol":"tcp""#, &format!(r#""dst_port":{port},"#)];
         assert_eq!(row["total"], until.packets_with(&parts), "{row}");
-        let own =
-            list(&kept["rows"]).iter().find(|row| row["dst_port"].to_string() == port).expect("its row");
+        let own = list(&kept["rows"]).iter().find(|row| row["dst_port"] == port).expect("its row");
         assert_eq!(own["packets"], all.packets_with(&parts), "{own}");
     }
 }
