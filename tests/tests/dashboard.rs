@@ -715,9 +715,10 @@ fn ports_and_regions_have_pages() {
     settle(&page);
     starts(heading(), "China");
     server.open(&page, "region/IR?lang=ja&period=2019-11");
-    let silence = server.api("findings?period=2019-11&region=IR&lang=ja");
-    assert_eq!(silence["findings"][0]["kind"], "silence", "{silence}");
-    wait_shown(&page, silence["findings"][0]["text"].as_str().unwrap());
+    let fall = server.api("findings?period=2019-11&region=IR&lang=ja");
+    // Too few sources a day for a silence to be told from chance: a fall.
+    assert_eq!(fall["findings"][0]["kind"], "fall", "{fall}");
+    wait_shown(&page, fall["findings"][0]["text"].as_str().unwrap());
     assert_eq!(read(&page, "untranslated()"), json!([]));
     page.click(".ports a[href*='/service/23/tcp']");
     page.wait_until("location.pathname === '/service/23/tcp' && location.search.includes('lang=ja')");
@@ -1117,8 +1118,8 @@ fn hostile_names_are_text() {
     }
     let Some(browser) = Browser::start() else { return };
     let scratch = Scratch::new();
-    // What a sensor may be named is long enough for a telephone.
-    let long = "العربية".repeat(9);
+    // The longest name that a sensor may have.
+    let long = "w".repeat(63);
     let names = format!(
         "[en]\nCN = {0}\n[ja]\nCN = {0}\n[services]\n\"1433/tcp\" = {0}\n",
         json!(MARKUP.replace("<script>alert(2)</script>", ""))
