@@ -224,6 +224,8 @@ fn ports_and_regions_are_shown() {
         "  1 23/tcp     telnet               ▃▆█       40     40,000  57.1 %      400,000"
     );
     assert!(pty.screen().alternate_screen() && pty.screen().hide_cursor() && pty.modes().is_raw());
+    // The host's name comes with another answer.
+    pty.wait_text("gate at");
     let first = row(&pty, "teiten");
     assert!(
         first.contains(&format!("gate at {}", server.url())) && first.ends_with("2026-11-23 20:15:10Z"),
