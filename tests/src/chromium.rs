@@ -483,13 +483,13 @@ impl Page<'_> {
         Some(result["result"]["value"].clone())
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true, or something that is there.
     ///
     /// # Panics
     ///
-    /// If it does not become true in time.
+    /// If it does not become so in time.
     pub fn wait_until(&self, expression: &str) {
-        wait_for(expression, || (self.evaluate(expression) == true).then_some(()));
+        wait_for(expression, || (self.evaluate(&format!("Boolean({expression})")) == true).then_some(()));
     }
 
     /// What stood in the console since the page was opened: the page's own messages, exceptions that nobody

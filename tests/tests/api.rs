@@ -442,7 +442,8 @@ async fn reports_are_those_of_the_command_line() {
     let table = "report?period=2019-10-04&format=csv&table=ports&profile=internal&top=2&rank_by=sources&download=true";
     let got = get(&api, table).await.good();
     let words = ["--format=csv", "--table=ports", "--profile=internal", "--top=2", "--rank-by=sources"];
-    assert_eq!(got.body, said(&words));
+    // Lines that a child wrote come without their ends.
+    assert_eq!(got.body.replace("\r\n", "\n").trim_end(), said(&words).trim_end());
     let file = got.header(header::CONTENT_DISPOSITION);
     assert_eq!(file, "attachment; filename=\"teiten-2019-10-04-en-ports.csv\"");
 }
@@ -655,7 +656,9 @@ async fn live_counts_are_as_they_are_documented() {
         row
     };
     let mut sensor = row("sensor", "west");
-    ["scan", "backscatter", "other"].map(|class| sensor[class] = json!(1));
+    for class in ["scan", "backscatter", "other"] {
+        sensor[class] = json!(1);
+    }
     let interface = json!({
         "interface": "eth1", "mode": "native", "up": true, "received": null, "dropped": 3,
     });

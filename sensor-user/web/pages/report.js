@@ -14,7 +14,7 @@ const PRESETS = ["today", "yesterday", "last-week", "last-month", "last-quarter"
 
 const TOPS = ["5", "10", "20", "50"];
 
-/** Tables of a report (docs/report.md); those of groups and sensors are named by them. */
+/** Tables that every report has (docs/report.md); those of groups and sensors are named by them. */
 const TABLES = [
   "ports",
   "regions",
@@ -22,13 +22,10 @@ const TABLES = [
   "tools-ports",
   "tools-regions",
   "declared-scanners",
-  "survey-prefixes",
   "ports-without-surveys",
   "regions-without-surveys",
   "backscatter-services",
   "backscatter-regions",
-  "victim-services",
-  "advisories",
   "quality",
   "gaps",
   "sensors",
@@ -185,7 +182,7 @@ export function show({ url }) {
       format("json", "JSON", "json"),
     );
     const has = (/** @type {string} */ name) => html.includes(`id="table-${name}"`);
-    const shown = TABLES.filter((name) => !SOMETIMES.includes(name) || has(name));
+    const shown = [...TABLES, ...SOMETIMES.filter(has)];
     replace(
       tables,
       h("summary", {}, t("report.tables")),
