@@ -161,17 +161,23 @@ fn read(page: &Page<'_>, call: &str) -> Value {
     page.evaluate(&format!("({}).{call}", include_str!("dashboard/reader.js")))
 }
 
-/// Waits until a page waits for nothing.
+/// Waits until a page waits for nothing, and all has found its place.
 fn settle(page: &Page<'_>) {
     wait_for("a page that is complete", || read(page, "pending()").is_null().then_some(()));
+    wait_laid_out(page);
 }
 
-/// Gives the window another size, and waits until the page has found its place in it.
-fn resize(page: &Page<'_>, width: u32) {
-    page.resize(width, 900);
+/// Waits until what was put into a page has its size, and what hangs on that has been drawn.
+fn wait_laid_out(page: &Page<'_>) {
     let frames =
         "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))";
     page.evaluate(frames);
+}
+
+/// Gives the window another size.
+fn resize(page: &Page<'_>, width: u32) {
+    page.resize(width, 900);
+    wait_laid_out(page);
 }
 
 /// Waits until a page shows a text.
