@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write},
-    mem, panic,
+    mem::{self, ManuallyDrop},
+    panic,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +25,8 @@ use tokio::sync::mpsc;
 
 /// A terminal that is ours. It is given back when this is dropped, and before a panic is told.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would write to a terminal that is given back, and panic where nobody reads standard error.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     _taken: Taken,
 }
 
@@ -51,7 +53,7 @@ impl Screen {
         // A frame is written as a whole.
         let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()));
         let terminal = Terminal::new(backend)?;
-        Ok(Self { terminal, _taken: taken })
+        Ok(Self { terminal: ManuallyDrop::new(terminal), _taken: taken })
     }
 
     /// Draws what has changed.
