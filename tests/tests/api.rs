@@ -2,6 +2,7 @@
 //! breaks it.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
@@ -19,13 +20,15 @@ use proptest::{prelude::*, sample::select};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use teiten::{
+    geo::{Geo, Paths},
     report::make::Files,
     serve::{
-        history::{
-            self, History, Limits, Options,
-            names::{self, NamePages},
-        },
+        Served,
+        auth::Access,
+        history::{History, Limits, Options, names::NamePages},
+        live::{Newest, feed},
         openapi,
+        status::About,
     },
     store::{Place, Store},
 };
@@ -37,11 +40,21 @@ use teiten_tests::{
 };
 use tower::ServiceExt;
 
-/// The API without an agent.
+/// All that is served without an agent.
 fn api_of(options: Options) -> Router {
-    let history = Arc::new(History::new(options).expect("threads"));
-    let pages = Arc::new(NamePages::new(None).expect("names"));
-    history::router(history).merge(names::router(pages)).merge(openapi::router())
+    served(Some(options), None).router()
+}
+
+fn served(options: Option<Options>, live: Option<Newest>) -> Served {
+    Served {
+        access: Access::Loopback("127.0.0.1:8642".parse().expect("an address")),
+        about: About { host: "pot".to_owned(), agent: None, home: None, map: true },
+        names: NamePages::new(None).expect("names"),
+        geo: Arc::new(Geo::open(Paths::default()).expect("no database")),
+        history: options.map(|options| Arc::new(History::new(options).expect("threads"))),
+        live,
+        metrics: None,
+    }
 }
 
 fn api(store: &Path) -> Router {
@@ -480,22 +493,38 @@ async fn names_are_sent_once() {
 /// The document, and what is validated against it.
 struct Documented {
     document: Value,
-    compiler: std::sync::Mutex<Compiler>,
+    compiler: Compiler,
+    schemas: Schemas,
 }
 
-static DOCUMENTED: LazyLock<Documented> = LazyLock::new(|| {
-    let document = openapi::document();
-    let mut compiler = Compiler::new();
-    compiler.enable_format_assertions();
-    compiler.add_resource("http://teiten.invalid/openapi.json", document.clone()).expect("a document");
-    Documented { document, compiler: std::sync::Mutex::new(compiler) }
-});
+const DOCUMENT: &str = "http://teiten.invalid/openapi.json";
+
+thread_local! {
+    static DOCUMENTED: RefCell<Documented> = RefCell::new({
+        let document = openapi::document();
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        compiler.add_resource(DOCUMENT, document.clone()).expect("a document");
+        Documented { document, compiler, schemas: Schemas::new() }
+    });
+}
+
+/// Asserts that an answer is among those that are documented of a path, and of their form.
+#[track_caller]
+fn check(path: &str, got: &Got) {
+    DOCUMENTED.with_borrow_mut(|documented| documented.check(path, got));
+}
+
+/// Names and values of a path's parameters that are documented.
+fn parameters(path: &str) -> Vec<(String, Vec<String>)> {
+    DOCUMENTED.with_borrow(|documented| documented.parameters(path))
+}
 
 impl Documented {
-    /// Asserts that an answer is among those of its operation.
-    fn check(&self, path: &str, got: &Got) {
-        let place = format!("/paths/{}/get/responses/{}", escaped(&format!("/api/v1/{path}")), got.status);
-        let mut place = place;
+    #[track_caller]
+    fn check(&mut self, path: &str, got: &Got) {
+        let mut place =
+            format!("/paths/{}/get/responses/{}", escaped(&format!("/api/v1/{path}")), got.status);
         let answer = self.document.pointer(&place);
         let answer =
             answer.unwrap_or_else(|| panic!("{path}: {} is not documented: {}", got.status, got.body));
@@ -503,34 +532,26 @@ impl Documented {
             place = reference.trim_start_matches('#').to_owned();
         }
         let Some(content) = self.document.pointer(&place).and_then(|answer| answer.get("content")) else {
-            return assert!(got.body.is_empty());
+            return assert!(got.body.is_empty(), "{path}: {}", got.body);
         };
         let media = got.header(header::CONTENT_TYPE).split(';').next().unwrap();
         assert!(content.get(media).is_some(), "{path}: {media} is not documented");
         let value = if media.ends_with("json") { got.json() } else { json!(got.body) };
-        let schema = format!("http://teiten.invalid/openapi.json#{place}/content/{}/schema", escaped(media));
-        let mut schemas = Schemas::new();
-        let schema = self.compiler.lock().unwrap().compile(&schema, &mut schemas).expect("a schema");
-        if let Err(error) = schemas.validate(&value, schema) {
+        let schema = format!("{DOCUMENT}#{place}/content/{}/schema", escaped(media));
+        let schema = self.compiler.compile(&schema, &mut self.schemas).expect("a schema");
+        if let Err(error) = self.schemas.validate(&value, schema) {
             panic!("{path}: {error:#}\n{}", got.body);
         }
-        if got.status == 503 {
-            got.header(header::RETRY_AFTER);
-        }
+        assert!(got.status != 503 || got.headers.contains_key(header::RETRY_AFTER), "{path}");
     }
 
-    /// Names and values of an operation's parameters that are documented.
     fn parameters(&self, path: &str) -> Vec<(String, Vec<String>)> {
         let place = format!("/paths/{}/get/parameters", escaped(&format!("/api/v1/{path}")));
         let all = self.document.pointer(&place).and_then(Value::as_array);
         let values = |schema: &Value| {
-            let listed = schema["enum"].as_array().cloned().unwrap_or_default();
-            let constants = schema["oneOf"].as_array().cloned().unwrap_or_default();
-            let constants = constants.into_iter().map(|one| one["const"].clone());
-            let all = listed
-                .into_iter()
-                .chain(constants)
-                .chain(schema["examples"].as_array().cloned().unwrap_or_default());
+            let list = |name: &str| schema[name].as_array().cloned().unwrap_or_default();
+            let constants = list("oneOf").into_iter().map(|one| one["const"].clone());
+            let all = list("enum").into_iter().chain(constants).chain(list("examples"));
             all.filter_map(|value| value.as_str().map(str::to_owned)).collect()
         };
         all.into_iter()
@@ -544,7 +565,8 @@ fn escaped(text: &str) -> String {
     text.replace('~', "~0").replace('/', "~1")
 }
 
-const PATHS: [&str; 6] = ["query", "period", "quality", "findings", "report", "names"];
+/// Paths that have parameters.
+const PATHS: [&str; 7] = ["query", "period", "quality", "findings", "report", "names", "networks"];
 
 #[tokio::test]
 async fn answers_are_as_they_are_documented() {
@@ -568,23 +590,80 @@ async fn answers_are_as_they_are_documented() {
         "report?period=2019-10-04&format=json&profile=internal",
         "report?period=2019-10-04&format=csv&table=regions",
         "names",
+        "networks?asn=174,3356",
+        "status",
         "openapi.json",
     ] {
         let path = asked.split('?').next().unwrap();
-        DOCUMENTED.check(path, &get(&api, asked).await.good());
+        check(path, &get(&api, asked).await.good());
     }
     for path in PATHS {
-        DOCUMENTED.check(path, &get(&api, &format!("{path}?no=such")).await);
+        check(path, &get(&api, &format!("{path}?no=such")).await);
     }
     let nowhere = self::api(Path::new("/nowhere/teiten.db"));
     for path in ["query", "period", "quality", "findings?period=2019", "report?period=2019"] {
         let got = get(&nowhere, path).await;
         assert_eq!(got.status, 404);
-        DOCUMENTED.check(path.split('?').next().unwrap(), &got);
+        check(path.split('?').next().unwrap(), &got);
     }
-    let paths: BTreeSet<&str> = PATHS.into_iter().collect();
-    let documented = DOCUMENTED.document["paths"].as_object().unwrap();
-    assert!(paths.iter().all(|path| documented.contains_key(&format!("/api/v1/{path}"))));
+    check("status", &get(&nowhere, "status").await.good());
+    check("live", &get(&nowhere, "live").await);
+    let posted = send(&api, Request::post("/api/v1/query").body(Body::empty()).unwrap()).await;
+    assert_eq!(posted.status, 405);
+    check("query", &posted);
+    let elsewhere = Request::get("/api/v1/query").header(header::HOST, "example.org");
+    let elsewhere = send(&api, elsewhere.body(Body::empty()).unwrap()).await;
+    assert_eq!(elsewhere.status, 421);
+    check("query", &elsewhere);
+}
+
+#[tokio::test]
+async fn every_path_with_parameters_is_tried() {
+    let document = openapi::document();
+    let paths = document["paths"].as_object().unwrap();
+    let with_parameters = paths.iter().filter(|(_, methods)| methods["get"]["parameters"].is_array());
+    let with_parameters: BTreeSet<&str> = with_parameters.map(|(path, _)| path.as_str()).collect();
+    let tried: Vec<String> = PATHS.iter().map(|path| format!("/api/v1/{path}")).collect();
+    assert_eq!(with_parameters, tried.iter().map(String::as_str).collect());
+}
+
+#[tokio::test]
+async fn live_counts_are_as_they_are_documented() {
+    let (feed, newest) = feed();
+    let api = served(None, Some(newest)).router();
+    check("live", &get(&api, "live").await);
+    let counts = json!({
+        "frames": 9, "packets": 5, "non_ip": 1, "malformed": 1, "unwatched": 1, "local": 1, "lost": 1, "uncounted": 0,
+        "mismatches": 0, "bytes": 300, "scan": 3, "backscatter": 1, "other": 1, "undetermined": 0,
+    });
+    let mut hour = counts.clone();
+    hour["from"] = json!("2019-10-04T00:00:00Z");
+    hour["seconds"] = json!(10.0);
+    let row = |name: &str, value: &str| {
+        let series = ["service", "region"].contains(&name);
+        let mut row = json!({ name: value, "interval": 1, "hour": 2, "total": 3, "sources": 2 });
+        row["series"] = if series { json!([2]) } else { Value::Null };
+        row
+    };
+    let mut sensor = row("sensor", "west");
+    ["scan", "backscatter", "other"].map(|class| sensor[class] = json!(1));
+    let interface = json!({
+        "interface": "eth1", "mode": "native", "up": true, "received": null, "dropped": 3,
+    });
+    let keeping = json!({ "trouble": "full", "since": "2019-10-04T00:00:00Z", "kept_until": null, "fold_failing": false });
+    let snapshot = json!({
+        "time": "2019-10-04T00:00:10Z", "start": "2019-10-04T00:00:00Z", "seconds": 10.0,
+        "since": "2019-10-04T00:00:00Z", "interval": counts, "hour": hour, "total": counts,
+        "series": { "start": [1.5], "seconds": [10.0], "scan": [3], "backscatter": [1], "other": [1] },
+        "slots": { "start": [0] },
+        "services": [row("service", "23/tcp")], "regions": [row("region", "non-routable")],
+        "tools": [row("tool", "mirai")], "backscatter": [row("service", "80/tcp")], "sensors": [sensor],
+        "interfaces": [interface], "store": keeping, "messages": ["a warning"],
+    });
+    feed.publish(&serde_json::from_value(snapshot).expect("a snapshot"));
+    let got = get(&api, "live").await.good();
+    assert_eq!(got.json()["services"][0]["service"], "23/tcp");
+    check("live", &got);
 }
 
 #[tokio::test]
@@ -593,7 +672,7 @@ async fn values_that_are_documented_are_taken() {
     let api = api(&store(&scratch));
     let mut taken = 0;
     for path in PATHS {
-        for (name, values) in DOCUMENTED.parameters(path) {
+        for (name, values) in parameters(path) {
             for value in values.iter().filter(|_| !["from", "to", "table"].contains(&name.as_str())) {
                 let mut asked = format!("{path}?{name}={}", quoted(value));
                 let wants = |parameter: &str| ["findings", "report"].contains(&path) && name != parameter;
@@ -616,7 +695,7 @@ async fn values_that_are_documented_are_taken() {
 
 /// Values that somebody might send: documented ones, nearly good ones, and such as break other programs.
 fn value() -> impl Strategy<Value = String> {
-    let good = [
+    const GOOD: &[&str] = &[
         "2019-10-04",
         "2019-Q4",
         "2019",
@@ -654,7 +733,7 @@ fn value() -> impl Strategy<Value = String> {
         "ports",
         "regions",
     ];
-    let bad = [
+    const BAD: &[&str] = &[
         "",
         " ",
         "0",
@@ -700,8 +779,8 @@ fn value() -> impl Strategy<Value = String> {
         "a=b&c=d",
     ];
     prop_oneof![
-        6 => select(&good[..]).prop_map(str::to_owned),
-        3 => select(&bad[..]).prop_map(str::to_owned),
+        6 => select(GOOD).prop_map(str::to_owned),
+        3 => select(BAD).prop_map(str::to_owned),
         1 => "\\PC{0,40}",
         1 => "[a-z_]+ (=|!=|<|>=|in|not in) [(]?[a-z0-9,' ]*[)]?( (and|or) .*)?",
         1 => any::<u64>().prop_map(|number| number.to_string()),
@@ -711,7 +790,7 @@ fn value() -> impl Strategy<Value = String> {
 
 /// Parameters, most of them such as the path has.
 fn pairs(path: &'static str) -> impl Strategy<Value = Vec<(String, String)>> {
-    let known: Vec<String> = DOCUMENTED.parameters(path).into_iter().map(|(name, _)| name).collect();
+    let known: Vec<String> = parameters(path).into_iter().map(|(name, _)| name).collect();
     let name = prop_oneof![
         20 => select(known),
         1 => select(vec!["", "Period", "period[]", "by.0", "\u{0}", "__proto__", "token"]).prop_map(str::to_owned),
@@ -740,7 +819,7 @@ proptest! {
         });
         let got = API.1.block_on(get(&API.0, &format!("{path}?{query}")));
         prop_assert!(got.status != 500, "{}", got.body);
-        DOCUMENTED.check(path, &got);
+        check(path, &got);
         if got.status == 400 {
             let (title, parameter) = got.problem();
             prop_assert_eq!(title, "bad parameter");
@@ -757,6 +836,6 @@ proptest! {
         });
         let uri = format!("query?{query}");
         prop_assume!(format!("/api/v1/{uri}").parse::<axum::http::Uri>().is_ok());
-        DOCUMENTED.check("query", &API.1.block_on(get(&API.0, &uri)));
+        check("query", &API.1.block_on(get(&API.0, &uri)));
     }
 }

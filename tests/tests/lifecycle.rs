@@ -2,7 +2,7 @@
 //! restored or swapped, `status`, `detach`, the demo, captures.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -558,6 +558,51 @@ fn a_demo_that_is_killed_goes_on() {
     let (more, counted) = sent_and_counted(&agent.interrupt().good());
     assert_eq!(more, counted);
     assert_eq!(Kept::of(&store).frames as u64, arrived + sent + more);
+}
+
+#[test]
+fn a_demo_goes_on_from_a_past_that_was_made() {
+    if !root() {
+        return;
+    }
+    const SAMPLE: i64 = 400;
+    let (outside, scratch, pins) = (Netns::new(), Scratch::new(), Pins::new());
+    let (store, pair) = (scratch.path("teiten.db"), Pair::new());
+    // The last days of what the demo plays.
+    let scenario = include_str!("../../docs/scenarios/demo.toml");
+    let (before, from) = scenario.split_once("\nfrom = ").expect("a first day");
+    let (_, after) = from.split_once('\n').expect("a line");
+    let scenario = scratch.write("scenario.toml", format!("{before}\nfrom = 2019-12-01\n{after}"));
+    let mut command = teiten(&outside);
+    command.arg("synth").arg(scenario).arg("--store").arg(&store);
+    command.args(["--until=now", &format!("--sample={SAMPLE}"), "--spill-memory=8M"]);
+    let said = finish(command).good().stderr;
+    let past = Kept::of(&store);
+    assert!(past.frames > 10 * SAMPLE && past.frames % SAMPLE == 0, "{} frames of the past", past.frames);
+    assert!(said.contains(&format!("frames {}, packets {},", past.frames, past.packets)), "{said}");
+    let sensors = |rows: &Value| {
+        let rows = rows["rows"].as_array().expect("rows").iter();
+        let packets = rows.map(|row| (row["sensor"].to_string(), row["packets"].as_u64().expect("packets")));
+        packets.collect::<BTreeMap<_, _>>()
+    };
+    let made = sensors(&station::query(&store, &pair, "sensor"));
+    assert_eq!(made.len(), 2);
+    assert_eq!(made.values().sum::<u64>(), past.packets as u64);
+
+    let mut command = teiten(&outside);
+    command.args(["demo", "--format=jsonl", "--interval=200ms", "--rate=3000", "--listen=off"]);
+    command.arg("--store").arg(&store).arg("--pin-path").arg(pins.path()).env("TEITEN_SPILL_MEMORY", "2M");
+    let agent = Agent::start(command);
+    agent.wait_frames(200);
+    let (sent, counted) = sent_and_counted(&agent.interrupt().good());
+    assert_eq!(sent, counted);
+    let kept = Kept::of(&store);
+    assert_eq!(kept.frames, past.frames + sent as i64);
+    // Its sensors are those of the past.
+    let all = sensors(&station::query(&store, &pair, "sensor"));
+    assert_eq!(all.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>());
+    assert_eq!(all.values().sum::<u64>(), kept.packets as u64);
+    assert!(all.iter().all(|(sensor, packets)| *packets > made[sensor]), "{made:?}, then {all:?}");
 }
 
 /// A capture of so many frames, whose sources begin with this byte.

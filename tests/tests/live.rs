@@ -218,6 +218,39 @@ fn metrics() {
     agent.interrupt().good();
 }
 
+#[test]
+fn metrics_of_a_spill_log_that_fills_up() {
+    if !root() {
+        return;
+    }
+    let pair = Pair::new();
+    pair.inner.ip("link set lo up");
+    // One chunk a bank.
+    let agent = Agent::run(&pair.inner, &["--iface=in0", "--metrics=127.0.0.1:9100", "--spill-memory=128K"]);
+    let of = |metrics: &str, what: &str| value(metrics, &format!("teiten_{what}"));
+    let (_, fresh) = scrape(&pair.inner, "*/*").expect("an answer");
+    for (what, expected) in
+        [("spill_size_bytes", 65_536.0), ("spill_used_bytes", 0.0), ("early_drains_total", 0.0)]
+    {
+        assert_eq!(of(&fresh, what), Some(expected), "{what} in\n{fresh}");
+    }
+    // Among so many keys there are some of one slot, of which one spills the other.
+    let key = |number: u16| {
+        let [c, d] = number.to_be_bytes();
+        syn([11, 0, c, d], 23)
+    };
+    let frames: Vec<_> = (0..4000).map(key).collect();
+    let sender = Socket::sender(&pair.outer, "out0");
+    wait_for("a spill log that is full, and drained early", || {
+        sender.send(&frames);
+        let (_, metrics) = scrape(&pair.inner, "*/*")?;
+        let is_full = of(&metrics, "spill_used_bytes") == of(&metrics, "spill_size_bytes");
+        let at_least_one = |what| of(&metrics, what).is_some_and(|times| times >= 1.0);
+        (is_full && at_least_one("early_drains_total") && at_least_one("spilled_records_total")).then_some(())
+    });
+    agent.interrupt().good();
+}
+
 /// The file of a database is looked at every five seconds, so that this takes a little over ten.
 #[test]
 fn a_replaced_database_is_read_and_a_broken_one_is_not() {

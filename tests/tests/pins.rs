@@ -17,6 +17,7 @@ use sensor_common::layout::{Control, MAGIC, Ports, VERSION};
 use teiten::kernel::{
     Drain, KernelError,
     attach::Mode,
+    banks::Spill,
     interfaces::Interface,
     pins::{AgentNote, Pinned, Pins, look},
     program::{Loaded, Settings, Sizes, configuration, cpus, load},
@@ -751,4 +752,11 @@ fn an_observer_sees_header_note_and_spill() {
     pinned.banks.drain().unwrap();
     assert_eq!((seen().header.epoch, seen().spill_used), (1, 0.0));
     assert_eq!(pinned.banks.spill_used(), 0.0);
+    // What was drained last was fuller than what is live.
+    let Spill { used_bytes, size_bytes } = pinned.banks.spill();
+    assert!(used_bytes > 0, "{used_bytes} of {size_bytes}");
+    assert_eq!(used_bytes as f64 / size_bytes as f64, used);
+    pinned.banks.release();
+    pinned.banks.drain().unwrap();
+    assert_eq!(pinned.banks.spill(), Spill { used_bytes: 0, size_bytes });
 }

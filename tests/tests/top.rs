@@ -397,6 +397,7 @@ fn garbage_is_told_and_survived() {
     // The screen of the tests leaves U+FFFD out.
     pty.wait_text("]0;titlebad31m news");
     assert!(pty.text().contains("telnet"), "the screen is not cleared");
+    assert_eq!(pty.title(), b"", "no command to the terminal comes through");
     pty.write("5");
     pty.wait_text("we[2Jst");
     pty.write("1");

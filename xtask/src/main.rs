@@ -14,6 +14,7 @@ mod environment;
 mod map;
 mod names;
 mod paths;
+mod pictures;
 mod pins;
 mod root;
 mod run;
@@ -47,6 +48,8 @@ enum Task {
     Test(test::Args),
     /// Build, then measure as root: `bench ARGS`
     Bench(bench::Args),
+    /// Take the pictures of the documentation anew, of a demo; maintainers only
+    Pictures,
     /// Make the reports' tables of names anew, of regions (CLDR) and ports (IANA); maintainers only
     Names,
     /// Make the pages' map of the world anew (Natural Earth); maintainers only
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::task(&paths, &args),
         Task::Test(args) => test::task(&paths, &args),
         Task::Bench(args) => bench::task(&paths, &args),
+        Task::Pictures => pictures::task(&paths),
         Task::Names => names::task(&paths),
         Task::Map => map::task(&paths),
     };

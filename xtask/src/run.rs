@@ -19,16 +19,21 @@ pub struct Args {
 }
 
 pub fn task(paths: &Paths, args: &Args) -> Result<()> {
+    prepare(paths)?;
     become_agent(paths, "run", &[], args)
 }
 
-/// Builds, then becomes the agent with this subcommand and these options before the user's. Returns only
-/// on failure.
-pub fn become_agent(paths: &Paths, subcommand: &str, options: &[String], args: &Args) -> Result<()> {
+/// Builds the agent, and looks for the databases that it gets.
+pub fn prepare(paths: &Paths) -> Result<()> {
     build::build(paths, Profile::Release)?;
     if let Err(error) = Part::Data.ensure(paths) {
         eprintln!("warning: without databases, regions are unknown: {error:#}");
     }
+    Ok(())
+}
+
+/// Becomes the agent with this subcommand and these options before the user's. Returns only on failure.
+pub fn become_agent(paths: &Paths, subcommand: &str, options: &[String], args: &Args) -> Result<()> {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut words = vec![subcommand.to_owned()];
     words.extend(databases(&paths.data(), &args.args, is_set));
@@ -39,7 +44,7 @@ pub fn become_agent(paths: &Paths, subcommand: &str, options: &[String], args: &
 }
 
 /// Options that give the agent the databases of `data/`, each kind unless the user gave one.
-fn databases(data: &Path, args: &[String], is_set: impl Fn(&str) -> bool) -> Vec<String> {
+pub fn databases(data: &Path, args: &[String], is_set: impl Fn(&str) -> bool) -> Vec<String> {
     const DATABASES: [(&str, &str, &[&str]); 2] = [
         ("--country", "TEITEN_COUNTRY", &["country.mmdb"]),
         ("--asn", "TEITEN_ASN", &["asn-ipv4.csv", "asn-ipv6.csv"]),

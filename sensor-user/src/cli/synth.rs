@@ -5,6 +5,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    str::FromStr,
     sync::{
         Arc, Mutex,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -15,7 +16,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use crate::{
     agent::{self, Playback, Recorded, SharedStore, record::unsigned},
@@ -70,6 +71,15 @@ pub struct SynthArgs {
     /// Number that decides all that is left to chance [default: the scenario's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Move the scenario's days so that this is the last one: a date, `yesterday`, or `now`
+    ///
+    /// On the clock of the scenario's zone. With `now` today is the last day, and ends with this minute.
+    #[arg(long, value_name = "DAY")]
+    until: Option<Until>,
+    /// Make only one in N frames, and count each N times: quicker, and coarser
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "output",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    sample: u32,
     /// Sensors, in place of the scenario's:
     /// NAME=PREFIX[,PREFIX…][;role=dark|lit|honeypot][;group=GROUP][;alias=ALIAS][;filtered=PORT/PROTOCOL[,…]]
     #[arg(long, value_name = "SENSOR")]
@@ -78,6 +88,45 @@ pub struct SynthArgs {
     geo: GeoArgs,
     #[command(flatten)]
     memory: MemoryArgs,
+}
+
+/// When a scenario ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    Date(Date),
+    Yesterday,
+    Now,
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "yesterday" => Ok(Self::Yesterday),
+            "now" => Ok(Self::Now),
+            _ => text
+                .parse()
+                .map(Self::Date)
+                .map_err(|_| format!("`{text}` is no day: write a date (2026-06-30), `yesterday` or `now`")),
+        }
+    }
+}
+
+impl Until {
+    /// The scenario at that time.
+    fn of(self, scenario: Scenario, now: Timestamp) -> Result<Scenario> {
+        let now = scenario.zone.clock(now.as_second());
+        let yesterday = now.date().yesterday().unwrap_or(Date::MIN);
+        Ok(match self {
+            Self::Date(last) => scenario.moved_to(last)?,
+            Self::Yesterday => scenario.moved_to(yesterday)?,
+            Self::Now => {
+                let minute = now.with().second(0).build().unwrap_or(now);
+                scenario.moved_to(now.date())?.cut_off(minute)
+            }
+        })
+    }
 }
 
 /// Makes the traffic.
@@ -100,6 +149,9 @@ fn synth(args: &SynthArgs) -> Result<ExitCode> {
         Sensors::new(args.sensor.clone())?;
         scenario = scenario.with_sensors(args.sensor.clone());
     }
+    if let Some(until) = args.until {
+        scenario = until.of(scenario, Timestamp::now())?;
+    }
     let seed = args.seed.unwrap_or(scenario.seed);
     let plan = Plan::new(scenario)?;
     if args.output.is_none() && args.store.is_none() {
@@ -107,7 +159,7 @@ fn synth(args: &SynthArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let geo = args.geo.open()?;
-    let timeline = Timeline::new(plan, seed, &geo.tables());
+    let timeline = Timeline::new(plan, seed, &geo.tables()).sampled(args.sample);
     let missing = timeline.missing();
     if args.geo.country.is_none() {
         log::warn!("no --country database: sources are from anywhere, and their regions `unknown`");
@@ -211,6 +263,8 @@ struct Filling<'a> {
     store: SharedStore,
     geo: &'a Geo,
     sizes: Sizes,
+    /// How often each frame is counted.
+    sample: u32,
     summary: Summary,
     mismatches: Vec<Mismatch>,
     /// Recordings that the store had already.
@@ -240,6 +294,7 @@ impl<'a> Filling<'a> {
             store: Arc::new(Mutex::new(store)),
             geo,
             sizes: args.memory.sizes()?,
+            sample: args.sample,
             summary: Summary::default(),
             mismatches: Vec::new(),
             known: 0,
@@ -357,7 +412,7 @@ impl<'a> Filling<'a> {
             }
             bar.inc(1);
         }
-        self.summary.frames += frames;
+        self.summary.frames += frames * u64::from(self.sample);
         let Some(recorded) = playback.end_recording()? else { return Ok(true) };
         self.known += u64::from(!recorded.added);
         Ok(finished.send(Finished { recorded, until }).is_ok())
@@ -365,6 +420,7 @@ impl<'a> Filling<'a> {
 
     fn take_out(&mut self, playback: &mut Playback, start_ns: i64, end_ns: i64) -> Result<()> {
         let mut drain = playback.take_out()?;
+        drain.multiply(self.sample);
         self.summary.add(&drain);
         self.mismatches.extend_from_slice(&drain.mismatches);
         drain.span = Span { start_ns: unsigned(start_ns), end_ns: unsigned(end_ns) };
@@ -381,4 +437,34 @@ fn fold(store: &SharedStore, geo: &Geo, finished: &Receiver<Finished>) -> Result
         agent::lock(store).close_days(until - GRACE, &Limits::default(), &geo.tables())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::synth::scenario::Moment;
+
+    #[test]
+    fn a_scenario_ends_when_it_is_asked_to() {
+        let text = "zone = \"Asia/Tokyo\"\nfrom = 2019-10-01\nto = 2019-10-07\n";
+        let until = |text: &str| text.parse::<Until>().unwrap_or_else(|error| panic!("{error}"));
+        // Already the next day in Tokyo.
+        let now: Timestamp = "2026-06-30T15:30:20Z".parse().unwrap();
+        let of = |when: &str| {
+            let scenario = until(when).of(Scenario::parse("test", text).unwrap(), now).unwrap();
+            let gap = scenario.gaps.first().map(|gap| (gap.get_ref().from, gap.get_ref().to));
+            (scenario.from.0, scenario.to.get_ref().0, gap)
+        };
+        assert_eq!(of("2020-02-29"), (date(2020, 2, 23), date(2020, 2, 29), None));
+        assert_eq!(of("yesterday"), (date(2026, 6, 24), date(2026, 6, 30), None));
+        let today = date(2026, 7, 1);
+        let rest = (Moment::Time(today.at(0, 30, 0, 0)), Moment::Day(today));
+        assert_eq!(of("now"), (date(2026, 6, 25), today, Some(rest)));
+        for bad in ["", "tomorrow", "2026-02-30", "-7d"] {
+            let refused = bad.parse::<Until>().unwrap_err();
+            assert!(refused.contains("yesterday"), "{refused}");
+        }
+    }
 }

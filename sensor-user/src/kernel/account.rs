@@ -32,6 +32,22 @@ pub struct Drain {
     pub mismatches: Vec<Mismatch>,
 }
 
+impl Drain {
+    /// The same as if every frame had come so many times.
+    pub fn multiply(&mut self, times: u32) {
+        let Self { tallies, unattributed, kinds, outcomes, lost, uncounted, .. } = self;
+        tallies.iter_mut().for_each(|slot| slot.packets = slot.packets.saturating_mul(times));
+        let cells = kinds.as_flattened_mut().iter_mut();
+        let cells = cells.flat_map(|Cell { packets, bytes }| [packets, bytes]);
+        let Outcomes { runs, non_ip, malformed, unwatched, local, packets } = outcomes;
+        let counts = [runs, non_ip, malformed, unwatched, local, packets, lost, uncounted];
+        let unattributed = unattributed.iter_mut().map(|part| &mut part.packets);
+        for count in cells.chain(counts).chain(unattributed) {
+            *count = count.saturating_mul(times.into());
+        }
+    }
+}
+
 /// A span of wall-clock time, in nanoseconds since 1970 (UTC).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -335,6 +351,29 @@ mod tests {
         let mut cpu = busy();
         change(&mut cpu);
         cpu.settled().mismatches.into_iter().map(|mismatch| mismatch.identity).collect()
+    }
+
+    #[test]
+    fn frames_that_come_several_times_keep_the_books() {
+        let mut cpu = busy();
+        // Four packets whose joint detail is lost.
+        cpu.count(Kind::Syn, Family::V4, 23, 1, 4);
+        cpu.tallies.pop();
+        cpu.block.lost += 4;
+        let once = cpu.settled();
+        assert_eq!((once.lost, once.mismatches.len()), (4, 0));
+        let mut drain = once.clone();
+        drain.multiply(5);
+        assert_eq!(drain.outcomes.runs, 5 * once.outcomes.runs);
+        assert_eq!(drain.outcomes.packets, 5 * once.outcomes.packets);
+        assert_eq!(drain.lost, 5 * once.lost);
+        let of = |drain: &Drain| {
+            let tallies: u64 = drain.tallies.iter().map(|slot| u64::from(slot.packets)).sum();
+            let kinds: u64 = drain.kinds.as_flattened().iter().map(|cell| cell.packets).sum();
+            let unattributed: u64 = drain.unattributed.iter().map(|part| part.packets).sum();
+            [tallies, kinds, unattributed]
+        };
+        assert_eq!(of(&drain), of(&once).map(|packets| 5 * packets));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Zone {
     }
 
     /// What the clock shows.
-    pub(super) fn clock(&self, second: i64) -> DateTime {
+    pub fn clock(&self, second: i64) -> DateTime {
         self.zone.to_datetime(timestamp(second))
     }
 

@@ -239,13 +239,6 @@ impl Messages {
         say!(self, "percent", value = decimals(share * 100.0, 1))
     }
 
-    /// A small part of 1, with two digits that tell something: `0.0015%`.
-    pub fn small_share(&self, share: f64) -> String {
-        let percent = share * 100.0;
-        let places = if percent > 0.0 { (1.0 - percent.log10().floor()).clamp(1.0, 12.0) } else { 1.0 };
-        say!(self, "percent", value = decimals(percent, places as usize))
-    }
-
     /// A relative change, with its sign: `+25.0%`; tenfold and more without decimals.
     pub fn relative(&self, change: f64) -> String {
         let percent = change * 100.0;

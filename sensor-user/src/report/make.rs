@@ -114,7 +114,7 @@ pub enum MakeError {
     #[error(transparent)]
     Frozen(#[from] FrozenError),
     #[error("store {}", .path.display())]
-    Gather { path: PathBuf, source: GatherError },
+    Gather { path: PathBuf, source: Box<GatherError> },
 }
 
 impl Wanted<'_> {
@@ -152,7 +152,7 @@ impl Wanted<'_> {
             frozen: previous.as_ref(),
             now: self.now,
         };
-        let failed = |source| MakeError::Gather { path: reader.path().to_owned(), source };
+        let failed = |source| MakeError::Gather { path: reader.path().to_owned(), source: Box::new(source) };
         Ok(Made { report: gather::gather(reader, &request).map_err(failed)?, frozen: None })
     }
 }

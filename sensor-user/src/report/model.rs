@@ -230,6 +230,8 @@ pub struct Ranking<S> {
     pub population: u64,
     /// How many there are to rank.
     pub ranked: u64,
+    /// Ranks whose rows are not among these: profile `publish` leaves out services of too few sources.
+    pub withheld: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -292,6 +294,8 @@ pub struct Part {
     pub rate: Option<f64>,
     /// At most 10.
     pub ports: Vec<PartRow>,
+    /// Ranks whose rows are not among these, as of [`Ranking::withheld`].
+    pub withheld: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -502,10 +506,18 @@ pub struct Tools {
     pub rows: Vec<ToolShare>,
     pub by_port: Vec<ToolsOf<Service>>,
     pub by_region: Vec<ToolsOf<Region>>,
-    /// Share of packets that carry a mark by chance: shares below are suppressed.
-    pub chance: f64,
+    /// How often each mark is there by chance. Shares that do not stand out from that are suppressed.
+    pub chance: Vec<ToolChance>,
     /// Shares that were suppressed.
     pub suppressed: u32,
+}
+
+/// How often a tool's mark is there by chance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolChance {
+    pub tool: Tool,
+    /// Part of IPv4 connection requests.
+    pub share: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -536,6 +548,8 @@ pub struct Surveys {
     /// The rankings without them. `None` where they are not known.
     pub ports_without: Option<Vec<WithoutRow<Service>>>,
     pub regions_without: Option<Vec<WithoutRow<Region>>>,
+    /// Ranks whose rows are not among `ports_without`, as of [`Ranking::withheld`].
+    pub withheld: Vec<u32>,
     /// Packets a second of the slowest scan of all IPv4 addresses and so many ports that this many addresses would
     /// show in a day; `None` where addresses are not known.
     pub slowest: Option<f64>,

@@ -26,9 +26,10 @@ pub fn published(mut report: Report) -> Report {
         {
             part.name.clone_from(name);
         }
-        part.ports.retain(|row| !few.contains(&row.service));
+        part.withheld = withhold(&mut part.ports, |row| few.contains(&row.service).then_some(row.rank));
     }
-    report.ports.rows.retain(|row| !few.contains(&row.subject));
+    report.ports.withheld =
+        withhold(&mut report.ports.rows, |row| few.contains(&row.subject).then_some(row.rank));
     report.port_trend.series.retain(|line| !few.contains(&line.subject));
     report.findings.retain(|finding| match &finding.what {
         What::Surge(surge) => !hidden(surge.subject.service),
@@ -43,7 +44,7 @@ pub fn published(mut report: Report) -> Report {
     report.tools.by_port.retain(|row| !few.contains(&row.subject));
     report.surveys.rows.clear();
     if let Some(rows) = &mut report.surveys.ports_without {
-        rows.retain(|row| !few.contains(&row.subject));
+        report.surveys.withheld = withhold(rows, |row| few.contains(&row.subject).then_some(row.rank));
     }
     let told: HashSet<&str> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
     for advisory in &mut report.advisories {
@@ -55,6 +56,13 @@ pub fn published(mut report: Report) -> Report {
     report.advisories.retain(|advisory| !advisory.services.is_empty());
     report.corrections.retain(|correction| !hidden(correction.subject.service));
     report
+}
+
+/// Takes rows out of a ranking: those of which `rank` is told, which are returned.
+fn withhold<T>(rows: &mut Vec<T>, rank: impl Fn(&T) -> Option<u32>) -> Vec<u32> {
+    let withheld = rows.iter().filter_map(&rank).collect();
+    rows.retain(|row| rank(row).is_none());
+    withheld
 }
 
 #[cfg(test)]
@@ -93,6 +101,7 @@ mod tests {
         let published = published(report);
         assert_eq!(published.ports.rows.len(), rows - 1);
         assert_eq!(published.ports.rows[2].rank, ranks, "the others keep their ranks");
+        assert_eq!(published.ports.withheld, [3]);
         // What answers and what is attacked are other people's services.
         let mut own = published.clone();
         own.backscatter = crate::report::model::Backscatter::default();

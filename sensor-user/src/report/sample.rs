@@ -426,12 +426,14 @@ pub(crate) fn sample() -> Report {
             below: Below { unattributed: 12_034, unknown: 0, non_routable: 0, other: 3_210 },
             population,
             ranked: 41_877,
+            withheld: Vec::new(),
         },
         regions: Ranking {
             rows: regions,
             below: Below { unattributed: 12_034, unknown: 8_120, non_routable: 512, other: 0 },
             population: 12_300_000,
             ranked: 203,
+            withheld: Vec::new(),
         },
         port_trend: Trend {
             first: date(2019, 9, 6),
@@ -509,7 +511,7 @@ pub(crate) fn sample() -> Report {
                     sources: Some(300),
                 }],
             }],
-            chance: 1.0 / 65_536.0,
+            chance: chance(),
             suppressed: 3,
         },
         surveys: Surveys {
@@ -534,6 +536,7 @@ pub(crate) fn sample() -> Report {
                 WithoutRow { rank: 1, rank_with: 2, subject: region("RU"), packets: 1_500_000 },
                 WithoutRow { rank: 2, rank_with: 4, subject: region("CN"), packets: 1_300_000 },
             ]),
+            withheld: Vec::new(),
             slowest: Some(1_864.135),
         },
         backscatter: Backscatter {
@@ -615,6 +618,11 @@ pub(crate) fn sample() -> Report {
     }
 }
 
+fn chance() -> Vec<ToolChance> {
+    let tools = [(Tool::Mirai, 32), (Tool::Zmap, 16), (Tool::Masscan, 16)];
+    tools.map(|(tool, bits)| ToolChance { tool, share: 2f64.powi(-bits) }).to_vec()
+}
+
 fn part(name: &str, is_group: bool, sensors: u32, ports: &[(&str, f64)]) -> Part {
     let packets = 2_400_000;
     Part {
@@ -633,6 +641,7 @@ fn part(name: &str, is_group: bool, sensors: u32, ports: &[(&str, f64)]) -> Part
                 sources: Some(10_000 / u64::from(rank)),
             })
             .collect(),
+        withheld: Vec::new(),
     }
 }
 
@@ -692,7 +701,7 @@ pub(crate) fn quiet() -> Report {
     report.parts.clear();
     report.findings.clear();
     report.tested = Tested { no_history: true, not_testable: vec![region("JP")], ..Tested::default() };
-    report.tools = Tools { chance: 1.0 / 65_536.0, ..Tools::default() };
+    report.tools = Tools { chance: chance(), ..Tools::default() };
     report.surveys = Surveys { ports_a_day: 10, ..Surveys::default() };
     report.backscatter = Backscatter::default();
     report.advisories.clear();

@@ -11,7 +11,13 @@ pub(super) fn estimate(counts: &[u16; MAX_RANK as usize + 1]) -> f64 {
     let m = COUNT as f64;
     let last = usize::from(MAX_RANK);
     let mut z = m * tau(1.0 - f64::from(counts[last]) / m);
-    for &count in counts[1..last].iter().rev() {
+    let ranks = &counts[1..last];
+    // Half of nothing is nothing: of few sources only the lower ranks are there.
+    let highest = match z > 0.0 {
+        true => ranks.len(),
+        false => ranks.iter().rposition(|&count| count > 0).map_or(0, |rank| rank + 1),
+    };
+    for &count in ranks[..highest].iter().rev() {
         z = 0.5 * (z + f64::from(count));
     }
     z += m * sigma(f64::from(counts[0]) / m);

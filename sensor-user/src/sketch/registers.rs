@@ -74,9 +74,15 @@ impl Registers {
     }
 
     pub fn merge(&mut self, other: &Self) {
-        match other {
-            Self::Few(list) => self.raise_all(list.iter().copied().map(unpack)),
-            Self::Many(ranks) => self.merge_many(ranks),
+        match (&mut *self, other) {
+            (Self::Few(own), Self::Few(list)) => {
+                *own = merged(own, list);
+                if own.len() > FEW {
+                    self.spread();
+                }
+            }
+            (Self::Many(_), Self::Few(list)) => self.raise_all(list.iter().copied().map(unpack)),
+            (_, Self::Many(ranks)) => self.merge_many(ranks),
         }
     }
 
@@ -104,12 +110,26 @@ impl Registers {
     /// How many registers have each rank.
     pub fn histogram(&self) -> [u16; MAX_RANK as usize + 1] {
         let mut counts = [0; MAX_RANK as usize + 1];
-        let mut set = 0;
-        for (_, rank) in self.iter() {
-            counts[usize::from(rank)] += 1;
-            set += 1;
+        match self {
+            Self::Few(list) => {
+                counts[0] = (COUNT - list.len()) as u16;
+                for &entry in list {
+                    counts[usize::from(unpack(entry).1)] += 1;
+                }
+            }
+            Self::Many(ranks) => {
+                // Apart, as neighbours are often alike, and one count would wait for the other.
+                let mut apart = [[0u16; MAX_RANK as usize + 1]; 4];
+                for four in ranks.as_chunks::<4>().0 {
+                    for (counts, &rank) in apart.iter_mut().zip(four) {
+                        counts[usize::from(rank)] += 1;
+                    }
+                }
+                for (rank, count) in counts.iter_mut().enumerate() {
+                    *count = apart.iter().map(|counts| counts[rank]).sum();
+                }
+            }
         }
-        counts[0] = COUNT as u16 - set;
         counts
     }
 }
@@ -117,6 +137,26 @@ impl Registers {
 fn raise_at(ranks: &mut [u8; COUNT], index: u16, rank: u8) {
     let register = &mut ranks[usize::from(index)];
     *register = (*register).max(rank);
+}
+
+/// The registers of two lists, of those in both the higher rank.
+fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut list = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
+    while let (Some(&one), Some(&other)) = (a.peek(), b.peek()) {
+        let order = unpack(one).0.cmp(&unpack(other).0);
+        // Of the same register, the higher rank is the higher entry.
+        list.push(if order.is_eq() { one.max(other) } else { one.min(other) });
+        if order.is_le() {
+            a.next();
+        }
+        if order.is_ge() {
+            b.next();
+        }
+    }
+    list.extend(a);
+    list.extend(b);
+    list
 }
 
 /// Raises a register in the part of a list from `from` on; returns its place.

@@ -1,10 +1,11 @@
 //! The store, for those who only ask.
 
 use std::{
-    fmt::Write,
+    fmt::{self, Write},
     io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rusqlite::{Connection, OpenFlags};
@@ -25,6 +26,17 @@ pub struct Reader {
     connection: Connection,
     meta: Meta,
     zone: Zone,
+    stop: Option<Stop>,
+}
+
+/// Tells whether to read on no more.
+#[derive(Clone)]
+struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stop")
+    }
 }
 
 impl Reader {
@@ -80,7 +92,19 @@ impl Reader {
         let meta = schema::meta(&connection, path)?;
         let zone = Zone::named(&meta.time_zone)
             .map_err(|source| StoreError::Zone { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), connection, meta, zone })
+        Ok(Self { path: path.to_owned(), connection, meta, zone, stop: None })
+    }
+
+    /// Opens the same store once more, for another thread; it stops as this one does.
+    pub(in crate::store) fn again(&self) -> Result<Self, StoreError> {
+        let mut again = Self::open(&self.path)?;
+        if again.meta != self.meta {
+            return Err(StoreError::Foreign { path: self.path.clone(), what: "it is another store" });
+        }
+        if let Some(stop) = &self.stop {
+            again.stop_by(stop.clone())?;
+        }
+        Ok(again)
     }
 
     /// What the store says of itself.
@@ -104,8 +128,14 @@ impl Reader {
     /// # Errors
     ///
     /// If SQLite cannot be told.
-    pub fn stop_when(&mut self, stop: impl FnMut() -> bool + Send + 'static) -> Result<(), StoreError> {
-        let told = self.connection.progress_handler(STEPS, Some(stop));
+    pub fn stop_when(&mut self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Result<(), StoreError> {
+        self.stop_by(Stop(Arc::new(stop)))
+    }
+
+    fn stop_by(&mut self, stop: Stop) -> Result<(), StoreError> {
+        let asked = stop.clone();
+        let told = self.connection.progress_handler(STEPS, Some(move || (asked.0)()));
+        self.stop = Some(stop);
         told.map_err(|source| StoreError::sqlite(&self.path, "read it", Some(&self.connection), source))
     }
 

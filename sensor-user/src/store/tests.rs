@@ -1077,3 +1077,49 @@ fn layout(connection: &Connection) -> Vec<String> {
     let rows = find.query_map([], |row| row.get(0)).unwrap();
     rows.collect::<rusqlite::Result<_>>().unwrap()
 }
+
+#[test]
+fn two_readers_see_one_state() {
+    let scratch = Scratch::new();
+    drop(scratch.store());
+    let reader = Reader::open(&scratch.place().path).unwrap();
+    let sensors = |reader: &Reader| reader.sensors().unwrap().len();
+    let add = |name: &str| {
+        let connection = Connection::open(&scratch.place().path).unwrap();
+        let sql = "INSERT INTO sensor (name, role, prefixes, filtered) VALUES (?, 'dark', '', '')";
+        connection.execute(sql, [name]).unwrap();
+    };
+    add("a");
+    let seen = reader.at_rest(|other| {
+        add("b");
+        let beside = thread::scope(|scope| scope.spawn(move || sensors(&other)).join().unwrap());
+        Ok::<_, Either>((sensors(&reader), beside))
+    });
+    assert_eq!(seen.unwrap(), (1, 1), "both as it was before");
+    assert_eq!(sensors(&reader), 2, "and afterwards as it is");
+
+    // While somebody writes all the time.
+    let ends = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ends.load(Ordering::Relaxed) {
+                add("c");
+            }
+        });
+        for _ in 0..50 {
+            let seen = reader.at_rest(|other| Ok::<_, Either>((sensors(&reader), sensors(&other))));
+            let (one, other) = seen.unwrap();
+            assert_eq!(one, other);
+        }
+        ends.store(true, Ordering::Relaxed);
+    });
+}
+
+/// What goes wrong with questions.
+#[derive(Debug, thiserror::Error)]
+enum Either {
+    #[error(transparent)]
+    Query(#[from] query::QueryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -2,7 +2,14 @@
 //!
 //! `docs/synth.md` has every key with its unit. Whatever is wrong is told with its line and column.
 
-use std::{collections::BTreeMap, fmt, fs, io::Read, ops::Range, path::Path, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    io::Read,
+    ops::{Range, RangeInclusive},
+    path::Path,
+    str::FromStr,
+};
 
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Deserializer, de};
@@ -17,6 +24,9 @@ const MOST_DAYS: i64 = 3660;
 /// Entries of one list at most.
 const MOST_ENTRIES: usize = 5000;
 
+/// Years of dates: pcap counts seconds since 1970 in 32 bits.
+const YEARS: RangeInclusive<i16> = 1971..=2105;
+
 /// Attacks a day of one entry at most.
 const MOST_ATTACKS: f64 = 100_000.0;
 
@@ -29,6 +39,8 @@ pub enum ScenarioError {
     TooLong { file: String },
     #[error("{file}:{line}:{column}: {reason}")]
     Wrong { file: String, line: usize, column: usize, reason: String },
+    #[error("moved to {last}, the scenario has days out of range: years are {} to {}", YEARS.start(), YEARS.end())]
+    Moved { last: Date },
 }
 
 /// What is wrong, and the bytes of the text where it is.
@@ -162,9 +174,9 @@ fn moment<E: de::Error>(written: Datetime) -> Result<Moment, E> {
     let beyond = |error| E::custom(format_args!("there is no such time: {error}"));
     let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
     let date = Date::new(year, month, day).map_err(beyond)?;
-    // Pcap counts seconds since 1970 in 32 bits.
-    if !(1971..=2105).contains(&date.year()) {
-        return Err(E::custom(format_args!("{date} is out of range: years are 1971 to 2105")));
+    if !YEARS.contains(&date.year()) {
+        let (first, last) = (YEARS.start(), YEARS.end());
+        return Err(E::custom(format_args!("{date} is out of range: years are {first} to {last}")));
     }
     let Some(time) = time else { return Ok(Moment::Day(date)) };
     let (hour, minute, second) = (time.hour as i8, time.minute as i8, time.second as i8);
@@ -494,6 +506,59 @@ impl Scenario {
     pub fn with_sensors(mut self, sensors: Vec<Sensor>) -> Self {
         self.sensors = sensors.into_iter().map(Watched).collect();
         self.of_a_time.clear();
+        self
+    }
+
+    /// The same scenario at another time: all its dates are moved by as many days, so that `last` is its last day.
+    ///
+    /// # Errors
+    ///
+    /// If a day of it is out of range then.
+    pub fn moved_to(mut self, last: Date) -> Result<Self, ScenarioError> {
+        let out_of_range = || ScenarioError::Moved { last };
+        let days = self.to.get_ref().0.until(last).map_err(|_| out_of_range())?;
+        let mut dates = Vec::new();
+        let mut moments = Vec::new();
+        dates.extend([&mut self.from.0, &mut self.to.get_mut().0]);
+        for entry in &mut self.of_a_time {
+            let SensorEntry { from, to, .. } = entry.get_mut();
+            dates.extend([from, to].into_iter().flatten().map(|day| &mut day.0));
+        }
+        let of_services = self.services.iter_mut().map(|entry| &mut entry.get_mut().levels);
+        let of_regions = self.levels.iter_mut().map(|entry| &mut entry.get_mut().levels);
+        dates.extend(of_services.chain(of_regions).flatten().map(|level| &mut level.from.0));
+        for entry in &mut self.surges {
+            let Surge { from, to, .. } = entry.get_mut();
+            dates.extend([&mut from.0, &mut to.0]);
+        }
+        for entry in &mut self.silences {
+            let Silence { from, to, .. } = entry.get_mut();
+            moments.extend([from, to]);
+        }
+        for entry in self.blinds.iter_mut().chain(&mut self.gaps) {
+            let Stretch { from, to } = entry.get_mut();
+            moments.extend([from, to]);
+        }
+        let moved = |date: Date| {
+            let date = date.checked_add(days).ok().filter(|date| YEARS.contains(&date.year()));
+            date.ok_or_else(out_of_range)
+        };
+        for date in dates {
+            *date = moved(*date)?;
+        }
+        for moment in moments {
+            *moment = match *moment {
+                Moment::Day(date) => Moment::Day(moved(date)?),
+                Moment::Time(time) => Moment::Time(moved(time.date())?.to_datetime(time.time())),
+            };
+        }
+        Ok(self)
+    }
+
+    /// The same scenario until a time of its last day, after which no sensor runs.
+    pub fn cut_off(mut self, time: DateTime) -> Self {
+        let rest = Stretch { from: Moment::Time(time), to: Moment::Day(time.date()) };
+        self.gaps.push(Spanned::new(0..0, rest));
         self
     }
 

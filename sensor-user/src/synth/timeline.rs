@@ -44,6 +44,8 @@ pub struct Timeline {
     silences: Vec<(usize, Range<i64>, f64)>,
     blinds: Vec<Range<i64>>,
     gaps: Vec<Range<i64>>,
+    /// One in how many frames is made.
+    sample: f64,
 }
 
 /// The frames of a day that are still to come.
@@ -89,8 +91,14 @@ impl Timeline {
             silences: silences.collect(),
             blinds: stretches(&scenario.blinds),
             gaps: stretches(&scenario.gaps),
+            sample: 1.0,
             maker: Maker::new(plan, seed, geo),
         }
+    }
+
+    /// Makes only one in so many frames, at least 1. Sources are as many as there would be for all frames.
+    pub fn sampled(self, sample: u32) -> Self {
+        Self { sample: sample.max(1).into(), ..self }
     }
 
     /// What is made.
@@ -184,9 +192,7 @@ impl Timeline {
             }
             if stream.overdispersion == 0.0 {
                 // The sum is exact; cells have their part rounded up or down, by chance without bias.
-                *owed += expected;
-                let count = owed.floor();
-                *owed -= count;
+                let count = whole(expected / self.sample, owed) as f64;
                 let phase = random.fraction();
                 let (mut sum, mut before) = (0.0, 0.0);
                 for (cell, rate) in stream.cells.clone().zip(cells) {
@@ -203,7 +209,7 @@ impl Timeline {
             } else {
                 let factor = overdispersed(expected, stream.overdispersion, random);
                 for (cell, rate) in stream.cells.clone().zip(cells) {
-                    let packets = poisson(rate * factor, random);
+                    let packets = poisson(rate * factor / self.sample, random);
                     events.extend(
                         (0..packets).map(|_| Event { at_ns: random.below(day_ns), what: cell as u32 }),
                     );
@@ -220,7 +226,8 @@ impl Timeline {
         let in_day = day.slot.end().div_euclid(MINUTE) - first;
         let streams = self.maker.plan.streams.len();
         let entries = self.maker.plan.scenario.backscatter.iter().map(|entry| entry.get_ref());
-        let entries: Vec<_> = entries.map(|entry| (entry.attacks.0, entry.minutes, entry.rate.0)).collect();
+        let entries: Vec<_> =
+            entries.map(|entry| (entry.attacks.0, entry.minutes, entry.rate.0 / self.sample)).collect();
         for (number, ((attacks, length, rate), owed)) in
             entries.into_iter().zip(self.owed.iter_mut().skip(streams)).enumerate()
         {

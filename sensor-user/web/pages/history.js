@@ -7,6 +7,7 @@ import { COLOURS, chart } from "../chart.js";
 import { h, replace, setText, unique } from "../dom.js";
 import { changeOf, span, UNKNOWN } from "../format.js";
 import { f, regionName, regionNames, serviceName, t, toolName } from "../locale.js";
+import { networkCell } from "../networks.js";
 import {
   changeCell,
   empty,
@@ -465,7 +466,7 @@ function fields(onchange) {
     ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
     put("where", text(t("field.where.hint"), 30)),
-    h("button", { type: "submit", class: "hidden" }, t("history.ask")),
+    h("button", { type: "submit", class: "hidden", tabindex: -1 }, t("history.ask")),
   );
 
   const fail = (/** @type {string} */ name, /** @type {string} */ said) => {
@@ -516,6 +517,7 @@ function cell(row, of, period) {
     return service ?? UNKNOWN;
   }
   if (of === "region" && typeof row.region === "string") return regionCell(row.region, { period });
+  if (of === "asn") return networkCell(row.asn);
   return name(row, of);
 }
 

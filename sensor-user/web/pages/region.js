@@ -4,6 +4,7 @@
 import { h } from "../dom.js";
 import { UNKNOWN } from "../format.js";
 import { regionName, t, toolName } from "../locale.js";
+import { networkCell } from "../networks.js";
 import { serviceCell } from "../parts.js";
 import { ROWS, regionCondition, serviceOf } from "../question.js";
 import { showSubject } from "./subject.js";
@@ -44,7 +45,7 @@ export function show({ url, params }) {
             heading: t("subject.networks"),
             subject: t("rows.asn"),
             by: ["asn"],
-            cell: (row) => (row.asn === null ? t("asn.unknown") : `AS${row.asn}`),
+            cell: (row) => networkCell(row.asn),
             history: { rows: "asn" },
           },
         ],

@@ -7,6 +7,15 @@ use super::Parameters;
 /// Days of a week.
 const WEEK: usize = 7;
 
+/// A series of counts a day of which few are not 0.
+#[derive(Clone, Debug)]
+pub struct Sparse<D> {
+    /// How many valid days it has before the period, and in it.
+    pub valid: [usize; 2],
+    /// The valid days that have a count, in order. Counts are finite and not negative.
+    pub days: D,
+}
+
 /// The keys of those series that are among the first of any week of the period by their sum of it, or that have a
 /// sufficient part of the period's increase or decrease; in order.
 ///
@@ -16,26 +25,34 @@ const WEEK: usize = 7;
 /// candidate. Increase is that of the mean valid day of the period over the mean valid day before it; series that
 /// have no valid day on one of both sides have none.
 #[must_use]
-pub fn candidates<K: Clone + Ord, S: AsRef<[Option<f64>]>>(
-    series: impl IntoIterator<Item = (K, S)>,
+pub fn candidates<K: Clone + Ord, D: IntoIterator<Item = (usize, f64)>>(
+    series: impl IntoIterator<Item = (K, Sparse<D>)>,
     from: usize,
     parameters: &Parameters,
 ) -> Vec<K> {
     let mut weeks: Vec<Top<K>> = Vec::new();
     let mut changes: Vec<(f64, K)> = Vec::new();
-    for (key, days) in series {
-        let (before, period) = days.as_ref().split_at(from.min(days.as_ref().len()));
-        for (week, days) in period.chunks(WEEK).enumerate() {
-            if weeks.len() <= week {
-                weeks.push(Top::default());
+    for (key, Sparse { valid, days }) in series {
+        let mut sums = [0.0; 2];
+        let mut of_week = (0, 0.0);
+        for (day, count) in days {
+            let Some(into) = day.checked_sub(from) else {
+                sums[0] += count;
+                continue;
+            };
+            sums[1] += count;
+            if into / WEEK != of_week.0 {
+                offer(&mut weeks, of_week, &key, parameters.week_top);
+                of_week = (into / WEEK, 0.0);
             }
-            let sum = days.iter().filter_map(valid).sum();
-            weeks[week].offer(sum, &key, parameters.week_top);
+            of_week.1 += count;
         }
-        if let Some(change) = mean(period).zip(mean(before)).map(|(since, before)| since - before)
-            && change != 0.0
-        {
-            changes.push((change, key));
+        offer(&mut weeks, of_week, &key, parameters.week_top);
+        if valid.iter().all(|&days| days > 0) {
+            let change = sums[1] / valid[1] as f64 - sums[0] / valid[0] as f64;
+            if change != 0.0 {
+                changes.push((change, key));
+            }
         }
     }
     let mut chosen: BTreeSet<K> = weeks.into_iter().flat_map(|week| week.0).map(|entry| entry.1).collect();
@@ -48,15 +65,12 @@ pub fn candidates<K: Clone + Ord, S: AsRef<[Option<f64>]>>(
     chosen.into_iter().collect()
 }
 
-/// A day's count, if it counts.
-fn valid(day: &Option<f64>) -> Option<f64> {
-    day.filter(|count| count.is_finite() && *count >= 0.0)
-}
-
-fn mean(days: &[Option<f64>]) -> Option<f64> {
-    let (sum, count) =
-        days.iter().filter_map(valid).fold((0.0, 0), |(sum, count), day| (sum + day, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
+/// Offers a key the sum of its days of a week.
+fn offer<K: Clone + Ord>(weeks: &mut Vec<Top<K>>, (week, sum): (usize, f64), key: &K, places: usize) {
+    if weeks.len() <= week {
+        weeks.resize_with(week + 1, Top::default);
+    }
+    weeks[week].offer(sum, key, places);
 }
 
 /// The highest sums of a week with their keys, the highest first. They are no negative numbers, whose bits are in

@@ -6,7 +6,7 @@ mod statistic;
 #[cfg(test)]
 mod tests;
 
-pub use candidates::candidates;
+pub use candidates::{Sparse, candidates};
 pub use scan::find;
 
 use schemars::JsonSchema;

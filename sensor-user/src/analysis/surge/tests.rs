@@ -342,15 +342,24 @@ fn which_series_are_candidates() {
             days
         }),
     ];
-    let chosen =
-        |parameters: &Parameters| candidates(all.iter().map(|(key, days)| (*key, days)), 2, parameters);
+    let from = 2;
+    let sparse = |days: &[Option<f64>]| {
+        let valid = |day: &Option<f64>| day.filter(|count| count.is_finite());
+        let [before, since] =
+            [&days[..from], &days[from..]].map(|days| days.iter().filter_map(valid).count());
+        let days = days.iter().map(valid).enumerate().filter_map(|(day, count)| Some((day, count?)));
+        Sparse { valid: [before, since], days: days.filter(|&(_, count)| count > 0.0).collect::<Vec<_>>() }
+    };
+    let chosen = |parameters: &Parameters| {
+        candidates(all.iter().map(|(key, days)| (*key, sparse(days))), from, parameters)
+    };
     // In the first week all but the first are equal: the lowest key takes the second place.
     assert_eq!(chosen(&parameters), ["decrease", "every week", "last day", "second week", "third week"]);
     let parameters = Parameters { increase: 0.19, ..parameters };
     assert!(chosen(&parameters).contains(&"third"));
     let parameters = Parameters { week_top: 0, increase: 1.0, ..parameters };
     assert_eq!(chosen(&parameters), ["decrease"]);
-    assert_eq!(candidates::<u8, Vec<Option<f64>>>([], 0, &parameters), [0_u8; 0]);
+    assert_eq!(candidates::<u8, Vec<(usize, f64)>>([], 0, &parameters), [0_u8; 0]);
 }
 
 /// Counts of days, some of which do not count.

@@ -7,7 +7,7 @@ use crate::{
     model::{Service, Value},
     report::{
         lang::rate,
-        model::{Below, LEAST_RANKED, Part, PreviousRank, RankBy, Ranked, Ranking},
+        model::{Below, LEAST_RANKED, Part, PartRow, PreviousRank, RankBy, Ranked, Ranking},
         page::{Block, Cell, Column, Mark, Table},
     },
 };
@@ -173,7 +173,22 @@ impl Writer<'_> {
         if next.zip(shown.last()).is_some_and(|(next, last)| next.rank == last.rank) {
             notes.push(say!(m, "ranking-tied"));
         }
+        notes.extend(self.withheld(&ranking.withheld, shown.iter().map(|row| row.rank)));
         notes
+    }
+
+    /// How many rows were left out among those of a ranking that are shown.
+    pub(super) fn withheld(
+        &self,
+        withheld: &[u32],
+        shown: impl ExactSizeIterator<Item = u32>,
+    ) -> Option<String> {
+        // Where more rows could be shown, what follows the last one was left out, too.
+        let is_full = shown.len() >= self.report.top;
+        let last = shown.last().filter(|_| is_full);
+        let count = withheld.iter().filter(|&&rank| last.is_none_or(|last| rank <= last)).count();
+        let sources = self.report.parameters.period.least_sources;
+        (count > 0).then(|| say!(self.messages, "ranking-withheld", count = count, sources = sources))
     }
 
     /// What has no place in a ranking.
@@ -223,10 +238,11 @@ impl Writer<'_> {
         let m = &self.messages;
         let mut columns = vec![figures("rank", say!(m, "column-rank"))];
         columns.extend(IDS.into_iter().zip(groups).map(|(id, group)| words(id, group.name.clone())));
-        let longest = groups.iter().map(|group| group.ports.len()).max().unwrap_or(0);
+        let groups: Vec<Vec<Option<&PartRow>>> = groups.iter().map(|group| places(group)).collect();
+        let longest = groups.iter().map(Vec::len).max().unwrap_or(0);
         let rows = (0..longest).map(|place| {
             let mut cells = vec![count_cell(place as u64 + 1)];
-            cells.extend(groups.iter().map(|group| match group.ports.get(place) {
+            cells.extend(groups.iter().map(|places| match places.get(place).copied().flatten() {
                 Some(row) => {
                     let text =
                         say!(m, "surge-part", name = self.service(row.service), share = m.share(row.share));
@@ -273,6 +289,7 @@ impl Writer<'_> {
                 self.count_or_dash(row.sources),
             ]
         });
+        let part_rate = part.rate.map(|value| say!(m, "part-rate", rate = rate(value)));
         Table {
             id: file_name(kind, name, ids),
             caption,
@@ -285,10 +302,19 @@ impl Writer<'_> {
                 figures("sources", say!(m, "column-sources")),
             ],
             rows: rows.collect(),
-            notes: part.rate.map(|value| say!(m, "part-rate", rate = rate(value))).into_iter().collect(),
+            notes: part_rate.into_iter().chain(self.withheld(&part.withheld, std::iter::empty())).collect(),
             empty: String::new(),
         }
     }
+}
+
+/// The rows of a part by their places; `None` where one was left out.
+fn places(part: &Part) -> Vec<Option<&PartRow>> {
+    let mut places: Vec<(u32, Option<&PartRow>)> =
+        part.ports.iter().map(|row| (row.rank, Some(row))).collect();
+    places.extend(part.withheld.iter().map(|&rank| (rank, None)));
+    places.sort_by_key(|&(rank, _)| rank);
+    places.into_iter().map(|(_, row)| row).collect()
 }
 
 /// A file name for a table that is named after something, of letters and digits, different from all before.

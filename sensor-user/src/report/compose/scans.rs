@@ -5,7 +5,7 @@ use crate::{
     model::{Region, Service},
     report::{
         lang::rate,
-        model::{BackscatterRow, Tool, ToolsOf, WithoutRow},
+        model::{BackscatterRow, Tool, ToolChance, ToolsOf, WithoutRow},
         page::{Block, Cell, Column, Mark, Table},
     },
 };
@@ -72,8 +72,15 @@ impl Writer<'_> {
 
     fn chance(&self) -> Option<Block> {
         let (m, tools) = (&self.messages, &self.report.tools);
-        let one_in = (tools.chance > 0.0).then(|| (1.0 / tools.chance).round())?;
-        let mut note = vec![say!(m, "tools-chance", share = m.small_share(tools.chance), one_in = one_in)];
+        let of = |chance: &ToolChance| {
+            let one_in = (chance.share > 0.0).then(|| (1.0 / chance.share).round())?;
+            Some(say!(m, "tools-chance-of", tool = self.tool(chance.tool), one_in = one_in))
+        };
+        let list: Vec<String> = tools.chance.iter().filter_map(of).collect();
+        if list.is_empty() {
+            return None;
+        }
+        let mut note = vec![say!(m, "tools-chance", list = m.list(&list))];
         if tools.suppressed > 0 {
             note.push(say!(m, "tools-suppressed", count = tools.suppressed));
         }
@@ -166,9 +173,11 @@ impl Writer<'_> {
         }
         if let Some(rows) = &surveys.ports_without {
             let (column, caption) = (words("port", say!(m, "column-port")), say!(m, "caption-ports-without"));
-            let table = self.without("ports-without-surveys", caption, column, rows, |service| {
+            let mut table = self.without("ports-without-surveys", caption, column, rows, |service| {
                 self.service_cell(service)
             });
+            let shown = rows.iter().take(self.report.top).map(|row| row.rank);
+            table.notes.extend(self.withheld(&surveys.withheld, shown));
             blocks.extend(filled(table));
         }
         if let Some(rows) = &surveys.regions_without {

@@ -9,6 +9,7 @@ use crate::report::{
         Surge, ToolShare, What, Width,
     },
     page::{Chart, Told},
+    publish,
     sample::{self, region, service},
 };
 
@@ -683,6 +684,52 @@ fn periods_are_named_by_the_language() {
 }
 
 #[test]
+fn rows_that_are_left_out_are_told() {
+    let mut report = sample::sample();
+    report.few_sources = vec![service("445/tcp")];
+    assert_eq!((report.ports.rows[1].subject, report.ports.rows[1].rank), (service("445/tcp"), 2));
+    let mut report = publish::published(report);
+    let notes = |report: &Report, id: &str| {
+        Lang::ALL.map(|lang| table(&page(report, lang, &names()), id).notes.join(" "))
+    };
+    let expected = [
+        "1 row of this ranking is left out, as the port was seen from fewer than 10 sources.",
+        "送信元が10未満のポート番号が1件あり、この順位から除いている。",
+    ];
+    for id in ["ports", "sensor-ports-ume", "group-ports-domestic", "ports-without-surveys"] {
+        let notes = notes(&report, id);
+        assert!(notes.iter().zip(expected).all(|(notes, told)| notes.contains(told)), "{id}: {notes:?}");
+    }
+    assert!(!notes(&report, "group-ports-overseas")[0].contains("left out"));
+    // The others keep their places beside each other.
+    let groups = table(&page(&report, Lang::En, &names()), "groups");
+    let second: Vec<&str> = groups.rows[1].iter().map(|cell| cell.text.as_str()).collect();
+    assert_eq!((groups.rows.len(), second[0], second[1]), (3, "2", "–"), "{second:?}");
+    assert!(second[2].contains("22/TCP"), "{second:?}");
+    // Beyond what is shown nothing is missing.
+    report.top = 1;
+    assert!(!notes(&report, "ports")[0].contains("left out"));
+}
+
+#[test]
+fn the_chance_of_each_mark_is_told() {
+    let report = sample::sample();
+    let told = |lang| {
+        let note = |block| match block {
+            Block::Note(note) => Some(note),
+            _ => None,
+        };
+        section(&page(&report, lang, &names()), "tools").into_iter().find_map(note).unwrap()
+    };
+    let [en, ja] = Lang::ALL.map(told);
+    let of =
+        "1 in 4,294,967,296 packets (Mirai), 1 in 65,536 packets (ZMap) and 1 in 65,536 packets (masscan)";
+    assert!(en.starts_with(&format!("By chance, a mark is borne by {of}; shares")), "{en}");
+    assert!(ja.contains("Miraiは4,294,967,296パケットに1件"), "{ja}");
+    assert!(ja.contains("masscanは65,536パケットに1件"), "{ja}");
+}
+
+#[test]
 fn odd_figures_make_no_panic() {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, 0.0, 1e300];
     for value in odd {
@@ -690,7 +737,7 @@ fn odd_figures_make_no_panic() {
         report.top = usize::MAX;
         report.period.observed = value;
         report.totals.change = Some(Change { packets: i64::MIN, relative: Some(value) });
-        report.tools.chance = value;
+        report.tools.chance.iter_mut().for_each(|chance| chance.share = value);
         report.surveys.slowest = Some(value);
         report.backscatter.detectable = Some(value);
         report.port_trend.series[0].values = vec![Some(value), None, Some(value)];

@@ -1,10 +1,15 @@
 //! Findings: surges and falls of services, regions and both, told once each; newcomers.
 
-use std::{collections::BTreeSet, hash::Hash, ops::Range};
+use std::{collections::BTreeSet, ops::Range};
 
-use hashbrown::HashSet;
-
-use super::{GatherError, Gathering, ranking::Ranks, rest::share, silences::Silent, sum};
+use super::{
+    Days, GatherError, Gathering,
+    panel::{Scale, Scales},
+    ranking::Ranks,
+    rest::share,
+    silences::Silent,
+    sum, sum_of,
+};
 use crate::{
     analysis::{
         attribution, newcomer,
@@ -32,7 +37,7 @@ const LOCAL: f64 = 1e-6;
 const MOST_SERVICES: usize = 100;
 
 /// Packets by the sensor's row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct OfSensor(i64);
 
 impl Key for OfSensor {
@@ -63,8 +68,7 @@ impl Draft {
 impl Gathering<'_> {
     pub fn findings(
         &self,
-        services: &DailyCounts<Service>,
-        regions: &DailyCounts<Region>,
+        days: &Days,
         silent: Silent,
         ports: &Ranks<Service>,
         ranking: &Ranking<Region>,
@@ -72,12 +76,13 @@ impl Gathering<'_> {
         let mut tested = silent.tested;
         let mut findings = silent.findings;
 
-        let of_services = self.series(services, |&service| Some(service), |_| true);
+        let Days { services, regions } = days;
+        let scales = self.panel.scales(&self.tested);
         let (mut drafts, ports_tested) =
-            self.changes(&of_services, |service| Subject { service: Some(service), region: None });
-        let of_regions = self.series(regions, |_| None, |region: &Region| region.is_ranked());
-        let (of_region, regions_tested) =
-            self.changes(&of_regions, |region| Subject { service: None, region: Some(region) });
+            self.changes(&scales, services, |&service| Some(of_service(service)));
+        let of_region =
+            |&region: &Region| region.is_ranked().then_some(Subject { service: None, region: Some(region) });
+        let (of_region, regions_tested) = self.changes(&scales, regions, of_region);
 
         let mut paired: BTreeSet<Region> =
             ranking.rows.iter().take(PAIR_REGIONS).map(|row| row.subject).chain(self.request.home).collect();
@@ -88,23 +93,24 @@ impl Gathering<'_> {
         paired.insert(Region::UNKNOWN);
         let paired: Vec<Region> = paired.into_iter().collect();
         let counts: DailyCounts<(Region, Service)> = self.daily(&self.tested, &[], &paired)?;
-        let pairs =
-            self.series(&counts, |&(_, service)| Some(service), |(region, _)| tested_pairs.contains(region));
-        let (of_pairs, pairs_tested) = self
-            .changes(&pairs, |(region, service)| Subject { service: Some(service), region: Some(region) });
+        let of_pair = |&(region, service): &(Region, Service)| {
+            let subject = Subject { service: Some(service), region: Some(region) };
+            tested_pairs.contains(&region).then_some(subject)
+        };
+        let (of_pairs, pairs_tested) = self.changes(&scales, &counts, of_pair);
         drafts.extend(of_region);
         drafts.extend(of_pairs);
         tested.ports = ports_tested;
         tested.regions = regions_tested;
         tested.pairs = pairs_tested;
-        tested.no_history = ports_tested == 0 && regions_tested == 0 && !services.rows.is_empty();
+        tested.no_history = ports_tested == 0 && regions_tested == 0 && !services.is_empty();
 
         drafts.sort_by(|a, b| b.excess.total_cmp(&a.excess).then_with(|| a.subject.cmp(&b.subject)));
-        let drafts = self.told_once(drafts, &counts, &silent.regions);
+        let drafts = self.told_once(drafts, &scales, &counts, &silent.regions);
         let all: f64 = ports.sums.values().sum::<u64>().max(1) as f64;
         let newcomers = self.newcomers(services, ports)?;
         for draft in drafts.into_iter().take(MOST) {
-            let mut told = self.surge(&draft)?;
+            let mut told = self.surge(&draft, &scales)?;
             told.newcomer = newcomers.iter().any(|newcomer| told.subject == of_service(newcomer.service));
             let weight = draft.excess / all * if told.sensor_local { LOCAL } else { 1.0 };
             findings.push(Finding { id: surge_id(&told), weight, what: What::Surge(Box::new(told)) });
@@ -126,40 +132,32 @@ impl Gathering<'_> {
         Ok((findings, tested))
     }
 
-    /// Series of all keys that are wanted, as whole days of all tested sensors would have them.
-    fn series<K: Copy + Eq + Hash>(
+    /// What changed, and how many were tested. `subject`: of which packets a key is; `None` if they are not tested.
+    fn changes<K: Copy + Ord>(
         &self,
+        scales: &Scales,
         counts: &DailyCounts<K>,
-        service: impl Fn(&K) -> Option<Service>,
-        is_wanted: impl Fn(&K) -> bool,
-    ) -> Vec<(K, Vec<Option<f64>>)> {
-        let wanted = counts.rows.keys().filter(|key| is_wanted(key));
-        wanted
-            .map(|key| (*key, self.panel.normalised(&self.tested, service(key), &self.dense(counts, key))))
-            .collect()
-    }
-
-    /// What changed among many series, and how many were tested.
-    fn changes<K: Copy + Ord + Hash>(
-        &self,
-        series: &[(K, Vec<Option<f64>>)],
-        subject: impl Fn(K) -> Subject,
+        subject: impl Fn(&K) -> Option<Subject>,
     ) -> (Vec<Draft>, u32) {
         let parameters = &self.request.parameters.surge;
-        let from = self.now.start;
-        let candidates: HashSet<K> =
-            surge::candidates(series.iter().map(|(key, days)| (*key, days.as_slice())), from, parameters)
-                .into_iter()
-                .collect();
+        let (from, all) = (self.now.start, self.panel.days.len());
+        let series = counts.iter().filter_map(|(key, days)| {
+            let scale = scales.of(subject(&key)?.service);
+            let valid = [0..from, from..all].map(|days| scale.counted(&days));
+            let days = days.filter_map(|(day, packets)| Some((day, scale.whole(day, packets)?)));
+            Some((key, surge::Sparse { valid, days }))
+        });
         let mut drafts = Vec::new();
         let mut tested = 0;
-        for (key, days) in series.iter().filter(|(key, _)| candidates.contains(key)) {
-            let Verdict::Tested(found) = surge::find(days, from, parameters) else { continue };
+        for key in surge::candidates(series, from, parameters) {
+            let Some(subject) = subject(&key) else { continue };
+            let days = scales.of(subject.service).days(&self.dense(counts, &key));
+            let Verdict::Tested(found) = surge::find(&days, from, parameters) else { continue };
             tested += 1;
             drafts.extend(found.into_iter().map(|found| {
                 let within = self.within(&found).len() as f64;
                 let excess = (found.since - found.before).abs() * within;
-                Draft { subject: subject(*key), found, excess }
+                Draft { subject, found, excess }
             }));
         }
         (drafts, tested)
@@ -182,9 +180,11 @@ impl Gathering<'_> {
     fn told_once(
         &self,
         drafts: Vec<Draft>,
+        scales: &Scales,
         pairs: &DailyCounts<(Region, Service)>,
         silent: &[(Region, Range<usize>)],
     ) -> Vec<Draft> {
+        let joint = |region, service, found: &Found| self.joint(scales, pairs, (region, service), found);
         let is_explained = |draft: &Draft| {
             let Subject { service, region } = draft.subject;
             let by_silence = draft.found.direction == Direction::Fall
@@ -193,7 +193,7 @@ impl Gathering<'_> {
                     let makes = || match (service, region) {
                         (_, Some(region)) => region == *silent,
                         (Some(service), None) => {
-                            self.joint(pairs, *silent, service, &draft.found) >= EXPLAINED * draft.excess
+                            joint(*silent, service, &draft.found) >= EXPLAINED * draft.excess
                         }
                         (None, None) => false,
                     };
@@ -207,12 +207,12 @@ impl Gathering<'_> {
                             (of == Some(service) && from.is_none()) || (from == Some(region) && of.is_none())
                         }
                         (None, Some(region), Subject { service: Some(service), region: None }) => {
-                            self.joint(pairs, region, service, &draft.found) >= EXPLAINED * draft.excess
+                            joint(region, service, &draft.found) >= EXPLAINED * draft.excess
                         }
                         // A region explains a service only if the service does not explain the region.
                         (Some(service), None, Subject { service: None, region: Some(region) }) => {
-                            self.joint(pairs, region, service, &draft.found) >= EXPLAINED * draft.excess
-                                && self.joint(pairs, region, service, &other.found) < EXPLAINED * other.excess
+                            joint(region, service, &draft.found) >= EXPLAINED * draft.excess
+                                && joint(region, service, &other.found) < EXPLAINED * other.excess
                         }
                         _ => false,
                     }
@@ -230,22 +230,23 @@ impl Gathering<'_> {
     /// How many packets more, or fewer, a region sent to a service over the days of a change.
     fn joint(
         &self,
+        scales: &Scales,
         pairs: &DailyCounts<(Region, Service)>,
-        region: Region,
-        service: Service,
+        pair: (Region, Service),
         found: &Found,
     ) -> f64 {
-        let days = self.panel.normalised(&self.tested, Some(service), &self.dense(pairs, &(region, service)));
-        let levels = levels(&days, &self.baseline(found), &self.within(found));
+        let scale = scales.of(Some(pair.1));
+        let (baseline, within) = (self.baseline(found), self.within(found));
+        let [before, since] = [&baseline, &within].map(|days| scale.mean(pairs.days(&pair), days));
         let change = match found.direction {
-            Direction::Rise => levels.since - levels.before,
-            Direction::Fall => levels.before - levels.since,
+            Direction::Rise => since - before,
+            Direction::Fall => before - since,
         };
-        change * self.within(found).len() as f64
+        change * within.len() as f64
     }
 
     /// All that is told of a change.
-    fn surge(&self, draft: &Draft) -> Result<Surge, GatherError> {
+    fn surge(&self, draft: &Draft, scales: &Scales) -> Result<Surge, GatherError> {
         let Draft { subject, found, .. } = draft;
         let (before, since) = (self.baseline(found), self.within(found));
         let services: Vec<Service> = subject.service.into_iter().collect();
@@ -254,12 +255,13 @@ impl Gathering<'_> {
         let mut of_regions = Vec::new();
         if regions.is_empty() {
             let counts: DailyCounts<Region> = self.daily(&self.tested, &services, &regions)?;
-            of_regions = self.contributions(&counts, found, subject.service, |region| region.is_ranked());
+            of_regions =
+                self.contributions(&counts, found, scales.of(subject.service), |region| region.is_ranked());
         }
         let mut of_services = Vec::new();
         if services.is_empty() {
             let counts: DailyCounts<Service> = self.daily(&self.tested, &services, &regions)?;
-            of_services = self.contributions(&counts, found, None, |_| true);
+            of_services = self.contributions(&counts, found, scales.of(None), |_| true);
             of_services.truncate(MOST_SERVICES);
         }
         let (effective, sensors, sensor_local) = self.concentration(subject, found)?;
@@ -351,7 +353,7 @@ impl Gathering<'_> {
                     let of_row = self.dense(&counts, &OfSensor(row));
                     days.iter_mut().zip(of_row).for_each(|(day, packets)| *day += packets);
                 }
-                let days = self.panel.normalised(&[place], subject.service, &days);
+                let days = self.panel.scale(&[place], subject.service).days(&days);
                 let levels = levels(&days, &before, &since);
                 match found.direction {
                     Direction::Rise => levels.since - levels.before,
@@ -431,27 +433,25 @@ impl Gathering<'_> {
     }
 
     /// Who makes a change, by packets since its onset.
-    fn contributions<K: Copy + Ord + Hash>(
+    fn contributions<K: Copy + Ord>(
         &self,
         counts: &DailyCounts<K>,
         found: &Found,
-        service: Option<Service>,
+        scale: &Scale,
         is_wanted: impl Fn(K) -> bool,
     ) -> Vec<Contribution<K>> {
         let (before, since) = (self.baseline(found), self.within(found));
-        let of = |key: &K| {
-            let days = self.panel.normalised(&self.tested, service, &self.dense(counts, key));
-            let Levels { before, since } = levels(&days, &before, &since);
-            (*key, before, since)
-        };
-        let all = counts.rows.keys().filter(|key| is_wanted(**key)).map(of);
+        let all = counts.iter().filter(|&(key, _)| is_wanted(key)).map(|(key, packets)| {
+            let [before, since] = [&before, &since].map(|days| scale.mean(packets.clone(), days));
+            (key, before, since)
+        });
         let all = all.filter(|&(_, before, since)| before > 0.0 || since > 0.0);
         attribution::contributors(all, found.direction == Direction::Fall)
             .into_iter()
             .map(|one| Contribution {
                 rank: one.rank,
                 subject: one.key,
-                packets: sum(&self.dense(counts, &one.key), &self.within(found)),
+                packets: sum_of(counts.days(&one.key), &since),
                 share: one.share,
                 of_change: one.of_change,
             })

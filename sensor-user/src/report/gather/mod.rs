@@ -16,17 +16,17 @@ mod ranking;
 mod rest;
 mod silences;
 
-use std::{collections::BTreeMap, hash::Hash, ops::Range};
+use std::{collections::BTreeMap, ops::Range, thread};
 
 use jiff::civil::Date;
 use sensor_common::kind::Kind;
 
-use self::panel::Panel;
+use self::{panel::Panel, ranking::Ranks, silences::Silent};
 use super::{
     advisories::Advisory,
     model::{
-        AdvisoryMatch, AdvisoryService, Finding, LEAST_RANKED, Parameters, Profile, RankBy, Ranked, Report,
-        SCHEMA, Stretch, What,
+        AdvisoryMatch, AdvisoryService, Backscatter, Finding, LEAST_RANKED, Parameters, Part, Profile,
+        RankBy, Ranked, Report, SCHEMA, Stretch, Surveys, Tools, Totals, What,
     },
     scanners::Scanner,
 };
@@ -37,7 +37,7 @@ use crate::{
     },
     store::{
         Reader, StoreError,
-        query::{Answer, Daily, DailyCounts, Key, Measured, Query, QueryError, Step},
+        query::{Answer, Daily, DailyCounts, Key, Measured, Query, QueryError, SensorRow, Step},
     },
 };
 
@@ -82,7 +82,36 @@ pub enum GatherError {
 ///
 /// If a sensor is not known, or the store cannot be read.
 pub fn gather(reader: &Reader, request: &Request<'_>) -> Result<Report, GatherError> {
-    reader.at_rest(|| Gathering::new(reader, request)?.report())
+    reader.at_rest(|other| {
+        let gathering = Gathering::new(reader, request)?;
+        // Silences are found in as much time as most else is counted, and neither needs the other.
+        let (silent, counted) = thread::scope(|scope| {
+            let counted = scope.spawn(move || Gathering::new(&other, request)?.counted());
+            let silent = gathering.silences();
+            (silent, counted.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        gathering.report(silent?, counted?)
+    })
+}
+
+/// Packets by day of some sensors.
+struct Days {
+    services: DailyCounts<Service>,
+    regions: DailyCounts<Region>,
+}
+
+/// What is told whatever the days are on which the sensors were blind.
+struct Counted {
+    all: Days,
+    /// Of the sensors that tests go by, unless these are all.
+    tested: Option<Days>,
+    ports: Ranks<Service>,
+    regions: Ranks<Region>,
+    totals: Totals,
+    surveys: Surveys,
+    tools: Tools,
+    backscatter: Backscatter,
+    parts: Vec<Part>,
 }
 
 /// The first second and the first one after all that a report of a period looks at.
@@ -139,34 +168,47 @@ impl<'a> Gathering<'a> {
         Ok(Self { reader, zone, request, previous, now, before, present, compared, tested, panel })
     }
 
-    fn report(mut self) -> Result<Report, GatherError> {
-        let silent = self.silences()?;
+    fn counted(&self) -> Result<Counted, GatherError> {
+        let days = |sensors: &[usize]| -> Result<Days, GatherError> {
+            let (services, regions) = (self.daily(sensors, &[], &[])?, self.daily(sensors, &[], &[])?);
+            Ok(Days { services, regions })
+        };
+        let everyone = self.everyone();
+        let all = days(&everyone)?;
+        let tested = (self.tested != everyone).then(|| days(&self.tested)).transpose()?;
+        let panel = tested.as_ref().unwrap_or(&all);
+        let ports = self.services(&all.services, &panel.services)?;
+        let regions = self.regions(&all.regions, &panel.regions)?;
+        let totals = self.totals(&all.regions, &panel.regions)?;
+        let surveys = self.surveys(&ports.sums, &regions.sums, totals.packets)?;
+        let tools = self.tools(&ports.table, &regions.table)?;
+        let parts = if self.present.len() < 2 { Vec::new() } else { self.parts(&self.of_sensors()?)? };
+        let backscatter = self.backscatter()?;
+        Ok(Counted { all, tested, ports, regions, totals, surveys, tools, backscatter, parts })
+    }
+
+    /// Packets of the period by service and sensor.
+    fn of_sensors(&self) -> Result<Vec<(Service, SensorRow, u64)>, GatherError> {
+        let rows = self.rows(&self.present);
+        let sums = self.reader.sums(&self.asked(&self.now, &self.present, &rows))?;
+        let sums = sums.into_iter().map(|((service, sensor), packets)| (service, sensor, packets));
+        Ok(sums.filter(|&(.., packets)| packets > 0).collect())
+    }
+
+    fn report(mut self, silent: Silent, counted: Counted) -> Result<Report, GatherError> {
         for &day in &silent.blind_days {
             self.panel.set_blind(day);
         }
-        let everyone = self.everyone();
-        let services: DailyCounts<Service> = self.daily(&everyone, &[], &[])?;
-        let regions: DailyCounts<Region> = self.daily(&everyone, &[], &[])?;
-        let panel = match self.tested == everyone {
-            true => None,
-            false => Some((self.daily(&self.tested, &[], &[])?, self.daily(&self.tested, &[], &[])?)),
-        };
-        let (panel_services, panel_regions) =
-            panel.as_ref().map_or((&services, &regions), |(services, regions)| (services, regions));
-
-        let ports = self.services(&services, panel_services)?;
-        let regions_ranked = self.regions(&regions, panel_regions)?;
+        let Counted { all, tested, mut ports, mut regions, .. } = counted;
+        self.mark_close(&mut ports.table, &all.services);
+        self.mark_close(&mut regions.table, &all.regions);
         let (findings, tested) =
-            self.findings(panel_services, panel_regions, silent, &ports, &regions_ranked.table)?;
-        let totals = self.totals(&regions, panel_regions)?;
-        let surveys = self.surveys(&ports.sums, &regions_ranked.sums, totals.packets)?;
-        let tools = self.tools(&ports.table, &regions_ranked.table)?;
-        let backscatter = self.backscatter()?;
+            self.findings(tested.as_ref().unwrap_or(&all), silent, &ports, &regions.table)?;
+        let Counted { totals, surveys, tools, backscatter, parts, .. } = counted;
         let quality = self.quality()?;
-        let corrections = self.corrections(&ports, &regions_ranked);
+        let corrections = self.corrections(&ports, &regions);
         let port_trend = self.port_trend(&ports.table, &findings)?;
-        let region_trend = self.region_trend(&regions_ranked.table, &findings)?;
-        let parts = self.parts()?;
+        let region_trend = self.region_trend(&regions.table, &findings)?;
         let advisories = self.advisories(&ports.table.rows, &findings);
         let few_sources = self.few_sources(&ports.table, &parts, &findings, &surveys)?;
         let request = self.request;
@@ -188,7 +230,7 @@ impl<'a> Gathering<'a> {
             quality,
             totals,
             ports: ports.table,
-            regions: regions_ranked.table,
+            regions: regions.table,
             port_trend,
             region_trend,
             parts,
@@ -210,32 +252,41 @@ impl<'a> Gathering<'a> {
         sensors.iter().flat_map(|&place| self.panel.sensors[place].rows.iter().copied()).collect()
     }
 
+    /// Whether these are all sensors of the store.
+    fn is_all(&self, sensors: &[usize]) -> bool {
+        self.request.sensors.is_empty() && sensors.len() == self.panel.sensors.len()
+    }
+
     /// Names of sensors that a question is about; `None`: all of the store.
     fn names(&self, sensors: &[usize]) -> Option<Filter> {
-        if self.request.sensors.is_empty() && sensors.len() == self.panel.sensors.len() {
+        if self.is_all(sensors) {
             return None;
         }
         let names = sensors.iter().map(|&place| Literal::Sensor(self.panel.sensors[place].name.clone()));
         Some(Filter::Compare(Comparison::new(Dimension::Sensor, Test::In(names.collect()))))
     }
 
-    /// Packets by day from the first day on. `sensors`: of these only; `services`, `regions`: unless there are none.
+    /// Packets by day of the panel. `sensors`: of these only; `services`, `regions`: unless there are none.
     fn daily<K: Key>(
         &self,
         sensors: &[usize],
         services: &[Service],
         regions: &[Region],
     ) -> Result<DailyCounts<K>, GatherError> {
-        let is_all = self.request.sensors.is_empty() && sensors.len() == self.panel.sensors.len();
         let rows = self.rows(sensors);
-        let (from, to) = self.bounds(&(0..self.panel.days.len()));
         Ok(self.reader.daily(&Daily {
-            from,
-            to,
             services: (!services.is_empty()).then_some(services),
             regions: (!regions.is_empty()).then_some(regions),
-            sensors: (!is_all).then_some(&rows),
+            ..self.asked(&(0..self.panel.days.len()), sensors, &rows)
         })?)
+    }
+
+    /// What is asked of the store about some days. `rows`: those of the sensors.
+    fn asked<'r>(&self, days: &Range<usize>, sensors: &[usize], rows: &'r [i64]) -> Daily<'r> {
+        let (from, to) = self.bounds(days);
+        // A day within which the period begins is read as a whole.
+        let from = self.panel.days.get(days.start).map_or(from, |day| day.start);
+        Daily { from, to, sensors: (!self.is_all(sensors)).then_some(rows), ..Daily::default() }
     }
 
     fn everyone(&self) -> Vec<usize> {
@@ -254,14 +305,11 @@ impl<'a> Gathering<'a> {
         (from, to)
     }
 
-    /// Dense counts of a key by day of the panel.
-    fn dense<K: Hash + Eq>(&self, counts: &DailyCounts<K>, key: &K) -> Vec<u64> {
+    /// Packets of a key on all days of the panel.
+    fn dense<K: Copy + Ord>(&self, counts: &DailyCounts<K>, key: &K) -> Vec<u64> {
         let mut days = vec![0; self.panel.days.len()];
-        for &(index, packets) in counts.rows.get(key).into_iter().flatten() {
-            let start = counts.starts.get(usize::from(index)).copied();
-            if let Some(day) = start.and_then(|start| self.panel.day_at(start)) {
-                days[day] += packets;
-            }
+        for (day, packets) in counts.days(key) {
+            days[day] += packets;
         }
         days
     }
@@ -433,4 +481,9 @@ fn syn_filter() -> Filter {
 /// Sums over some days.
 fn sum(days: &[u64], range: &Range<usize>) -> u64 {
     days.get(range.clone()).into_iter().flatten().sum()
+}
+
+/// Sums over some days, of the days that have any.
+fn sum_of(days: impl Iterator<Item = (usize, u64)>, range: &Range<usize>) -> u64 {
+    days.filter(|(day, _)| range.contains(day)).map(|(_, packets)| packets).sum()
 }

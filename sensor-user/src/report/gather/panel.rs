@@ -168,24 +168,78 @@ impl Panel {
         !self.blind[day] && self.observed(sensors, day) >= self.least_observed
     }
 
-    /// Packets of each day as whole days of all these sensors would have had them; `None` where a day does not count.
-    pub fn normalised(
-        &self,
-        sensors: &[usize],
-        service: Option<Service>,
-        packets: &[u64],
-    ) -> Vec<Option<f64>> {
-        let observed: Vec<(f64, f64)> =
-            (0..self.days.len()).map(|day| self.observed_on(sensors, service, day)).collect();
-        let mut whole: Vec<f64> = observed.iter().map(|&(_, nominal)| nominal).filter(|&n| n > 0.0).collect();
+    /// The scales of all services at these sensors.
+    pub fn scales(&self, sensors: &[usize]) -> Scales {
+        let filtered = sensors.iter().flat_map(|&place| &self.sensors[place].filtered);
+        Scales {
+            unfiltered: self.scale(sensors, None),
+            filtered: filtered.map(|&service| (service, self.scale(sensors, Some(service)))).collect(),
+        }
+    }
+
+    /// How packets of these sensors become those of whole days of all of them.
+    pub fn scale(&self, sensors: &[usize], service: Option<Service>) -> Scale {
+        let days = (0..self.days.len()).map(|day| self.observed_on(sensors, service, day));
+        let days: Vec<(f64, f64)> = days.collect();
+        let mut whole: Vec<f64> = days.iter().map(|&(_, nominal)| nominal).filter(|&n| n > 0.0).collect();
         whole.sort_unstable_by(f64::total_cmp);
-        let Some(&usual) = whole.get(whole.len() / 2) else { return vec![None; self.days.len()] };
-        let days = observed.into_iter().zip(packets).zip(&self.blind);
-        days.map(|(((observed, nominal), &packets), &blind)| {
-            let counts = !blind && nominal > 0.0 && observed >= self.least_observed * nominal;
-            counts.then(|| packets as f64 * usual / observed)
-        })
-        .collect()
+        let observed = days.into_iter().zip(&self.blind).map(|((observed, nominal), &blind)| {
+            let counts = !blind && observed > 0.0 && observed >= self.least_observed * nominal;
+            counts.then_some(observed)
+        });
+        Scale { usual: whole.get(whole.len() / 2).copied().unwrap_or(0.0), observed: observed.collect() }
+    }
+}
+
+/// The same of every service: few are filtered anywhere.
+#[derive(Clone, Debug)]
+pub struct Scales {
+    unfiltered: Scale,
+    filtered: BTreeMap<Service, Scale>,
+}
+
+impl Scales {
+    /// That of a service, or of all services together.
+    pub fn of(&self, service: Option<Service>) -> &Scale {
+        service.and_then(|service| self.filtered.get(&service)).unwrap_or(&self.unfiltered)
+    }
+}
+
+/// How packets of some sensors become those of whole days of all of them.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// What a usual day of them would be if it were observed wholly, in addresses × seconds.
+    usual: f64,
+    /// What was observed of each day; `None` where it does not count.
+    observed: Vec<Option<f64>>,
+}
+
+impl Scale {
+    /// Packets of a day; `None` if it does not count.
+    pub fn whole(&self, day: usize, packets: u64) -> Option<f64> {
+        let observed = self.observed.get(day).copied().flatten()?;
+        Some(packets as f64 * self.usual / observed)
+    }
+
+    /// Packets of all days; `None` where a day does not count.
+    pub fn days(&self, packets: &[u64]) -> Vec<Option<f64>> {
+        packets.iter().enumerate().map(|(day, &packets)| self.whole(day, packets)).collect()
+    }
+
+    /// How many of some days count.
+    pub fn counted(&self, days: &Range<usize>) -> usize {
+        self.observed.get(days.clone()).into_iter().flatten().flatten().count()
+    }
+
+    /// Mean of those of some days that count. `packets`: of the days that have any.
+    pub fn mean(&self, packets: impl Iterator<Item = (usize, u64)>, days: &Range<usize>) -> f64 {
+        let within = packets.filter(|(day, _)| days.contains(day));
+        let sum =
+            within.filter_map(|(day, packets)| self.whole(day, packets)).fold(0.0, |sum, day| sum + day);
+        match self.counted(days) {
+            0 => 0.0,
+            counted => sum / counted as f64,
+        }
     }
 }
 
@@ -241,7 +295,7 @@ mod tests {
         let counts: Vec<bool> = (0..6).map(|day| panel.counts(&[0], day)).collect();
         assert_eq!(counts, [false, true, false, true, false, true], "before it came nothing counts");
         assert_eq!(panel.observed(&[0], 4), 0.0, "a gap is not the end of a sensor");
-        let normalised = panel.normalised(&[0], None, &[7, 10, 10, 8, 0, 10]);
+        let normalised = panel.scale(&[0], None).days(&[7, 10, 10, 8, 0, 10]);
         assert_eq!(normalised[0], None);
         assert_eq!(normalised[2], None);
         assert_eq!(normalised[3].map(f64::round), Some(10.0), "four fifths of a day");
@@ -271,7 +325,7 @@ mod tests {
         assert_eq!(panel.sensors[2].addresses, Some(8), "as it was last");
         // Both days are whole, by those who were there.
         assert!(panel.counts(&[0, 1], 0) && panel.counts(&[0, 1], 3));
-        let normalised = panel.normalised(&[0, 1], None, &[10, 10, 20, 20]);
+        let normalised = panel.scale(&[0, 1], None).days(&[10, 10, 20, 20]);
         assert_eq!(normalised, [Some(20.0); 4], "twice the addresses, twice the packets");
     }
 
@@ -281,9 +335,28 @@ mod tests {
         filtered.filtered = vec![TELNET];
         let kept = vec![sensor(1, "a", "192.0.2.0/30", 4), filtered];
         let panel = panel(2, kept, &[exposures(1, 0, &[1.0, 0.5]), exposures(2, 0, &[1.0, 1.0])]);
-        assert_eq!(panel.normalised(&[0, 1], None, &[8, 8])[0], Some(8.0));
-        assert_eq!(panel.normalised(&[1], Some(TELNET), &[8, 8]), [None, None]);
-        assert_eq!(panel.normalised(&[0, 1], Some(TELNET), &[8, 8]), [Some(8.0), None]);
+        assert_eq!(panel.scale(&[0, 1], None).days(&[8, 8])[0], Some(8.0));
+        assert_eq!(panel.scale(&[1], Some(TELNET)).days(&[8, 8]), [None, None]);
+        assert_eq!(panel.scale(&[0, 1], Some(TELNET)).days(&[8, 8]), [Some(8.0), None]);
+    }
+
+    #[test]
+    fn services_that_are_filtered_somewhere_have_scales_of_their_own() {
+        let mut filtered = sensor(2, "b", "198.51.100.0/30", 4);
+        filtered.filtered = vec![TELNET];
+        let kept = vec![sensor(1, "a", "192.0.2.0/30", 4), filtered];
+        let panel = panel(3, kept, &[exposures(1, 0, &[1.0; 3]), exposures(2, 0, &[1.0, 0.5, 1.0])]);
+        let scales = panel.scales(&[0, 1]);
+        let web = Service { protocol: Protocol::Tcp, number: 80 };
+        let days = |service| scales.of(service).days(&[8, 9, 0]);
+        assert_eq!(days(None), [Some(8.0), None, Some(0.0)]);
+        assert_eq!(days(Some(web)), days(None));
+        assert_eq!(days(Some(TELNET)), [Some(8.0), Some(9.0), Some(0.0)]);
+        // The mean is that of the days that count, with packets or without.
+        let mean = |service| scales.of(service).mean([(0, 8), (1, 9)].into_iter(), &(0..3));
+        assert_eq!((mean(None), mean(Some(TELNET))), (4.0, 17.0 / 3.0));
+        assert_eq!((scales.of(None).counted(&(0..3)), scales.of(None).counted(&(1..2))), (2, 0));
+        assert_eq!(scales.of(None).mean([(1, 9)].into_iter(), &(1..2)), 0.0);
     }
 
     #[test]
@@ -292,6 +365,6 @@ mod tests {
         let mut panel = panel(2, kept, &[exposures(1, 0, &[1.0, 1.0])]);
         panel.set_blind(1);
         assert!(panel.counts(&[0], 0) && !panel.counts(&[0], 1));
-        assert_eq!(panel.normalised(&[0], None, &[3, 3]), [Some(3.0), None]);
+        assert_eq!(panel.scale(&[0], None).days(&[3, 3]), [Some(3.0), None]);
     }
 }

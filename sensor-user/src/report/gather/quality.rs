@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{GatherError, Gathering};
 use crate::{
     report::model::{Database, Gap, Quality, Sensor},
-    store::query::Step,
+    store::query::{self, Step},
 };
 
 /// A gap is told from this length on, in seconds.
@@ -15,42 +15,29 @@ impl Gathering<'_> {
     pub fn quality(&self) -> Result<Quality, GatherError> {
         let period = self.request.period;
         let days = self.reader.quality(period.start, period.end, Step::Day)?;
-        let mut quality = Quality::default();
-        for day in &days {
-            for (sum, count) in [
-                (&mut quality.frames, day.frames),
-                (&mut quality.packets, day.packets),
-                (&mut quality.lost, day.lost),
-                (&mut quality.malformed, day.malformed),
-                (&mut quality.non_ip, day.non_ip),
-                (&mut quality.unwatched, day.unwatched),
-                (&mut quality.local, day.local),
-                (&mut quality.uncounted, day.uncounted),
-                (&mut quality.mismatches, day.mismatches),
-                (&mut quality.restarts, day.restarts),
-            ] {
-                *sum = sum.saturating_add(count);
-            }
-            for (sum, count) in
-                [(&mut quality.nic_received, day.nic_received), (&mut quality.nic_dropped, day.nic_dropped)]
-            {
-                if let Some(count) = count {
-                    *sum = Some(sum.unwrap_or(0).saturating_add(count));
-                }
-            }
-        }
-        quality.days_out = self
-            .now
-            .clone()
-            .filter(|&day| !self.panel.counts(&self.present, day))
-            .map(|day| self.date(day))
-            .collect();
-        quality.gaps = self.gaps()?;
+        let mut sum = query::Quality::default();
+        days.iter().for_each(|day| sum.add(day));
+        let days_out = self.now.clone().filter(|&day| !self.panel.counts(&self.present, day));
         let summary = self.ask(&self.now, &[], None, &self.everyone(), true)?.summary;
-        quality.partial = summary.partial;
-        quality.pending = summary.pending_packets;
-        quality.cut = summary.cut;
-        Ok(quality)
+        Ok(Quality {
+            frames: sum.frames,
+            packets: sum.packets,
+            lost: sum.lost,
+            malformed: sum.malformed,
+            non_ip: sum.non_ip,
+            unwatched: sum.unwatched,
+            local: sum.local,
+            uncounted: sum.uncounted,
+            mismatches: sum.mismatches,
+            restarts: sum.restarts,
+            nic_received: sum.nic_received,
+            nic_dropped: sum.nic_dropped,
+            days_out: days_out.map(|day| self.date(day)).collect(),
+            gaps: self.gaps()?,
+            partial: summary.partial,
+            pending: summary.pending_packets,
+            cut: summary.cut,
+        })
     }
 
     /// Stretches in which nobody observed, by the hour where hours are kept, else by the day.
@@ -116,7 +103,7 @@ impl Gathering<'_> {
                 days.1 = day.start;
             }
         }
-        let of = |(database, (first, last)): (crate::store::query::Database, _)| Database {
+        let of = |(database, (first, last)): (query::Database, _)| Database {
             role: database.role,
             name: database.name,
             built: database.built,

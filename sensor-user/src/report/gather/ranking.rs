@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, hash::Hash, ops::Range};
 
 use hashbrown::HashMap;
 
-use super::{GatherError, Gathering, SERVICE, region_filter, service_of, sum};
+use super::{GatherError, Gathering, SERVICE, region_filter, service_of, sum, sum_of};
 use crate::{
     analysis::rank::{self, PreviousRank},
     model::{Dimension, Region, Service},
@@ -49,7 +49,7 @@ impl Gathering<'_> {
         counts: &DailyCounts<Service>,
         panel: &DailyCounts<Service>,
     ) -> Result<Ranks<Service>, GatherError> {
-        let below = Below { other: sum(&self.cut(counts), &self.now), ..Below::default() };
+        let below = Below { other: sum(&counts.other, &self.now), ..Below::default() };
         let by_sources = |days: &Range<usize>| {
             let rows = self.by_sources(days, &SERVICE)?.into_iter();
             Ok(rows.filter_map(|row| Some((service_of(&row.row)?, row.sources?))).collect())
@@ -89,12 +89,12 @@ impl Gathering<'_> {
         counts: &DailyCounts<Region>,
         panel: &DailyCounts<Region>,
     ) -> Result<Ranks<Region>, GatherError> {
-        let of = |region: Region| sum(&self.dense(counts, &region), &self.now);
+        let of = |region: Region| sum_of(counts.days(&region), &self.now);
         let below = Below {
             unattributed: of(Region::UNATTRIBUTED),
             unknown: of(Region::UNKNOWN),
             non_routable: of(Region::NON_ROUTABLE),
-            other: of(Region::OTHER) + sum(&self.cut(counts), &self.now),
+            other: of(Region::OTHER) + sum(&counts.other, &self.now),
         };
         let by_sources = |days: &Range<usize>| {
             let rows = self.by_sources(days, &[Dimension::Region])?.into_iter();
@@ -124,17 +124,6 @@ impl Gathering<'_> {
             }
             Ok(details)
         })
-    }
-
-    /// Packets that a bound of the store cut, by day of the panel.
-    fn cut<K>(&self, counts: &DailyCounts<K>) -> Vec<u64> {
-        let mut days = vec![0; self.panel.days.len()];
-        for (&start, &packets) in counts.starts.iter().zip(&counts.other) {
-            if let Some(day) = self.panel.day_at(start) {
-                days[day] += packets;
-            }
-        }
-        days
     }
 
     /// The first by unique sources, and how many each has.
@@ -180,8 +169,8 @@ impl Gathering<'_> {
     ) -> Result<Ranks<S>, GatherError> {
         let &Counted { counts, panel, frozen } = counted;
         let sums = |counts: &DailyCounts<S>, days: &Range<usize>| -> HashMap<S, u64> {
-            let keys = counts.rows.keys().copied().filter(|&key| is_ranked(key));
-            let sums = keys.map(|key| (key, sum(&self.dense(counts, &key), days)));
+            let ranked = counts.iter().filter(|&(key, _)| is_ranked(key));
+            let sums = ranked.map(|(key, packets)| (key, sum_of(packets, days)));
             sums.filter(|&(_, packets)| packets > 0).collect()
         };
         let packets = sums(counts, &self.now);
@@ -223,28 +212,19 @@ impl Gathering<'_> {
         now.truncate(self.depth());
         let top: Vec<S> = now.iter().map(|&(subject, _)| subject).collect();
         let details = details(&top)?;
-        let mut last: Option<Vec<Option<f64>>> = None;
         let rows = now.iter().zip(ranks(&now)).map(|(&(subject, value), rank)| {
-            let days = self.dense(counts, &subject);
-            let valid: Vec<Option<f64>> = self
-                .now
-                .clone()
-                .map(|day| self.panel.counts(&self.present, day).then(|| days[day] as f64))
-                .collect();
-            let close = last.as_ref().is_some_and(|last| rank::close(last, &valid));
-            last = Some(valid);
             let Details { sources, rate } = details.get(&subject).copied().unwrap_or_default();
-            let of_panel = self.dense(panel, &subject);
+            let of_panel = |days| sum_of(panel.days(&subject), days);
             let packets_then = || packets_before.get(&subject).copied().unwrap_or(0);
             Ranked {
                 rank,
-                close,
+                close: false,
                 subject,
                 packets: packets.get(&subject).copied().unwrap_or(0),
                 sources,
                 share: if population == 0 { 0.0 } else { value as f64 / population as f64 },
                 rate,
-                change: self.change(sum(&of_panel, &self.now), sum(&of_panel, &self.before)),
+                change: self.change(of_panel(&self.now), of_panel(&self.before)),
                 previous: match frozen {
                     Some(frozen) => {
                         let row = frozen.rows.iter().find(|row| row.subject == subject);
@@ -262,7 +242,23 @@ impl Gathering<'_> {
             }
         });
         let rows = rows.collect();
-        Ok(Ranks { table: Ranking { rows, below, population, ranked }, sums: packets, before })
+        Ok(Ranks {
+            table: Ranking { rows, below, population, ranked, withheld: Vec::new() },
+            sums: packets,
+            before,
+        })
+    }
+
+    /// Marks the rows that the days which count do not tell apart from the row above.
+    pub fn mark_close<S: Copy + Ord>(&self, ranking: &mut Ranking<S>, counts: &DailyCounts<S>) {
+        let mut last: Option<Vec<Option<f64>>> = None;
+        for row in &mut ranking.rows {
+            let days = self.dense(counts, &row.subject);
+            let valid = |day| self.panel.counts(&self.present, day).then(|| days[day] as f64);
+            let valid: Vec<Option<f64>> = self.now.clone().map(valid).collect();
+            row.close = last.is_some_and(|last| rank::close(&last, &valid));
+            last = Some(valid);
+        }
     }
 
     /// Change on the period before; `None` if nobody who watched in both can tell.
@@ -279,8 +275,8 @@ impl Gathering<'_> {
         panel: &DailyCounts<Region>,
     ) -> Result<Totals, GatherError> {
         let all = |counts: &DailyCounts<Region>, days: &Range<usize>| -> u64 {
-            let rows: u64 = counts.rows.keys().map(|region| sum(&self.dense(counts, region), days)).sum();
-            rows + sum(&self.cut(counts), days)
+            let rows: u64 = counts.iter().map(|(_, packets)| sum_of(packets, days)).sum();
+            rows + sum(&counts.other, days)
         };
         let answer = self.ask(&self.now, &[Dimension::Sensor], None, &self.everyone(), false)?;
         let rates: HashMap<String, f64> =
@@ -354,23 +350,12 @@ impl Gathering<'_> {
         Trend { first: self.date(self.now.start), is_rate, series: subjects.iter().map(line).collect() }
     }
 
-    /// The first services of each group and each sensor, where there are several.
-    pub fn parts(&self) -> Result<Vec<Part>, GatherError> {
-        if self.present.len() < 2 {
-            return Ok(Vec::new());
-        }
+    /// The first services of each group and each sensor. `sums`: of the period.
+    pub fn parts(&self, sums: &[(Service, SensorRow, u64)]) -> Result<Vec<Part>, GatherError> {
         let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for &place in &self.present {
             if let Some(group) = &self.panel.sensors[place].group {
                 groups.entry(group).or_default().push(place);
-            }
-        }
-        let counts: DailyCounts<(Service, SensorRow)> = self.daily(&self.present, &[], &[])?;
-        let mut sums: HashMap<Service, HashMap<i64, u64>> = HashMap::new();
-        for (&(service, SensorRow(row)), _) in &counts.rows {
-            let packets = sum(&self.dense(&counts, &(service, SensorRow(row))), &self.now);
-            if packets > 0 {
-                sums.entry(service).or_default().insert(row, packets);
             }
         }
         let groups = groups.into_iter().map(|(name, places)| (name, true, places));
@@ -378,7 +363,7 @@ impl Gathering<'_> {
             self.present.iter().map(|&place| (self.panel.sensors[place].name.as_str(), false, vec![place]));
         groups
             .chain(sensors)
-            .map(|(name, is_group, places)| self.part(name, is_group, &places, &sums))
+            .map(|(name, is_group, places)| self.part(name, is_group, &places, sums))
             .collect()
     }
 
@@ -387,15 +372,15 @@ impl Gathering<'_> {
         name: &str,
         is_group: bool,
         places: &[usize],
-        sums: &HashMap<Service, HashMap<i64, u64>>,
+        sums: &[(Service, SensorRow, u64)],
     ) -> Result<Part, GatherError> {
         let rows = self.rows(places);
-        let of_part = |by_row: &HashMap<i64, u64>| rows.iter().filter_map(|row| by_row.get(row)).sum::<u64>();
-        let mut sums: Vec<(u64, Service)> = sums
-            .iter()
-            .map(|(&service, by_row)| (of_part(by_row), service))
-            .filter(|&(packets, _)| packets > 0)
-            .collect();
+        let mut of_part: HashMap<Service, u64> = HashMap::new();
+        for &(service, _, packets) in sums.iter().filter(|(_, sensor, _)| rows.contains(&sensor.0)) {
+            *of_part.entry(service).or_default() += packets;
+        }
+        let mut sums: Vec<(u64, Service)> =
+            of_part.into_iter().map(|(service, packets)| (packets, service)).collect();
         sums.sort_unstable_by_key(|&(packets, service)| (Reverse(packets), service));
         let all: u64 = sums.iter().map(|(packets, _)| packets).sum();
         let ranks = rank::competition(&sums.iter().map(|&(packets, _)| packets).collect::<Vec<_>>());
@@ -414,7 +399,8 @@ impl Gathering<'_> {
         });
         let ports = rows.collect();
         let rate = self.ask(&self.now, &[], None, places, true)?.rows.first().and_then(|row| row.rate);
-        Ok(Part { name: name.to_owned(), is_group, sensors: places.len() as u32, packets: all, rate, ports })
+        let sensors = places.len() as u32;
+        Ok(Part { name: name.to_owned(), is_group, sensors, packets: all, rate, ports, withheld: Vec::new() })
     }
 
     /// What the frozen report of the period before said otherwise than the store does now.

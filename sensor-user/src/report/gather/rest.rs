@@ -18,11 +18,11 @@ use crate::{
     report::{
         model::{
             Backscatter, BackscatterRow, DeclaredRow, Finding, Part, Ranking, SurveyRow, Surveys, Tool,
-            ToolShare, Tools, ToolsOf, What, WithoutRow,
+            ToolChance, ToolShare, Tools, ToolsOf, What, WithoutRow,
         },
         scanners::Scanner,
     },
-    store::query::{Measured, Query},
+    store::query::{Daily, Measured, Query},
 };
 
 /// Rows of lists.
@@ -35,8 +35,8 @@ impl Gathering<'_> {
     pub fn tools(&self, ports: &Ranking<Service>, regions: &Ranking<Region>) -> Result<Tools, GatherError> {
         let answer = self.ask(&self.now, &[Dimension::Tool], Some(syn_filter()), &self.everyone(), false)?;
         let packets = answer.summary.packets;
-        let rows: Vec<ToolShare> = answer.rows.iter().filter_map(|row| share(row, packets)).collect();
         let mut suppressed = 0;
+        let rows = shares(&answer.rows, packets, &mut suppressed);
 
         let services: Vec<Service> = ports.rows.iter().map(|row| row.subject).collect();
         let tcp: Vec<Service> =
@@ -58,7 +58,10 @@ impl Gathering<'_> {
             let rows = rows.into_iter().filter_map(|row| Some((row.row.region?, row)));
             by_region = tools_of(&top, rows, &mut suppressed);
         }
-        Ok(Tools { packets, rows, by_port, by_region, chance: chance::of_mark(kind::Tool::Zmap), suppressed })
+        let marks = kind::Tool::ALL.into_iter().filter(|&mark| mark != kind::Tool::None);
+        let chance =
+            marks.map(|mark| ToolChance { tool: tool(mark), share: chance::of_mark(mark) }).collect();
+        Ok(Tools { packets, rows, by_port, by_region, chance, suppressed })
     }
 
     /// Survey scanners, and the rankings without them.
@@ -103,6 +106,7 @@ impl Gathering<'_> {
             declared: self.declared()?,
             ports_without: theirs.as_ref().map(|theirs| without(services, &theirs.services, depth)),
             regions_without: theirs.as_ref().map(|theirs| without(regions, &theirs.regions, depth)),
+            withheld: Vec::new(),
             slowest: self.addresses().and_then(|addresses| chance::slowest_scan(addresses, ports_a_day)),
         })
     }
@@ -139,7 +143,7 @@ impl Gathering<'_> {
         surveys: &Surveys,
     ) -> Result<Vec<Service>, GatherError> {
         let least = self.request.parameters.period.least_sources;
-        let mut sources: HashMap<Service, u64> =
+        let known: HashMap<Service, u64> =
             ports.rows.iter().map(|row| (row.subject, row.sources.unwrap_or(0))).collect();
         let of_parts = parts.iter().flat_map(|part| &part.ports).map(|row| row.service);
         let of_surveys = surveys.ports_without.iter().flatten().map(|row| row.subject);
@@ -156,16 +160,23 @@ impl Gathering<'_> {
         let mut unknown: Vec<Service> = of_parts
             .chain(of_surveys)
             .chain(of_findings)
-            .filter(|service| !sources.contains_key(service))
+            .filter(|service| !known.contains_key(service))
             .collect();
         unknown.sort_unstable();
         unknown.dedup();
-        sources.extend(unknown.iter().map(|&service| (service, 0)));
-        for (service, row) in self.ask_services(&self.now, &unknown, &[], &self.everyone(), false)? {
-            sources.insert(service, row.sources.unwrap_or(0));
+        let everyone = self.everyone();
+        let rows = self.rows(&everyone);
+        let (from, _) = self.bounds(&self.now);
+        let asked = Daily { from, ..self.asked(&self.now, &everyone, &rows) };
+        let mut few = Vec::new();
+        // Apart: only of ports the store is told which rows to look at.
+        let (ports, types): (Vec<Service>, Vec<Service>) =
+            unknown.into_iter().partition(|service| service.has_port());
+        for services in [ports, types] {
+            let asked = Daily { services: Some(&services), ..asked };
+            few.extend(self.reader.of_few_sources(&asked, least)?);
         }
-        let mut few: Vec<Service> =
-            sources.into_iter().filter(|&(_, sources)| sources < least).map(|(service, _)| service).collect();
+        few.extend(known.into_iter().filter(|&(_, sources)| sources < least).map(|(service, _)| service));
         few.sort_unstable();
         Ok(few)
     }
@@ -261,14 +272,28 @@ fn answered<S>(rows: Vec<Measured>, subject: impl Fn(&Measured) -> Option<S>) ->
 
 /// A row's part of some packets; `None` where the tool is not known.
 pub fn share(row: &Measured, packets: u64) -> Option<ToolShare> {
-    let tool = match row.row.tool? {
+    let tool = tool(row.row.tool?);
+    let share = if packets == 0 { 0.0 } else { row.packets as f64 / packets as f64 };
+    Some(ToolShare { tool, packets: row.packets, share, sources: row.sources })
+}
+
+const fn tool(mark: kind::Tool) -> Tool {
+    match mark {
         kind::Tool::None => Tool::None,
         kind::Tool::Mirai => Tool::Mirai,
         kind::Tool::Zmap => Tool::Zmap,
         kind::Tool::Masscan => Tool::Masscan,
-    };
-    let share = if packets == 0 { 0.0 } else { row.packets as f64 / packets as f64 };
-    Some(ToolShare { tool, packets: row.packets, share, sources: row.sources })
+    }
+}
+
+/// Each row's part of some packets, without what chance can make.
+fn shares(rows: &[Measured], packets: u64, suppressed: &mut u32) -> Vec<ToolShare> {
+    let (told, by_chance): (Vec<&Measured>, Vec<&Measured>) = rows
+        .iter()
+        .filter(|row| row.row.tool.is_some())
+        .partition(|row| row.row.tool.is_some_and(|tool| chance::stands_out(tool, row.packets, packets)));
+    *suppressed += u32::try_from(by_chance.len()).unwrap_or(u32::MAX);
+    told.into_iter().filter_map(|row| share(row, packets)).collect()
 }
 
 /// Tools of each subject, without what chance can make.
@@ -285,13 +310,8 @@ fn tools_of<S: Copy + Eq + Hash>(
     for subject in subjects {
         let Some(rows) = by_subject.get(subject) else { continue };
         let packets = rows.iter().map(|row| row.packets).sum();
-        let mut shares = Vec::new();
-        for row in rows.iter().filter(|row| row.row.tool != Some(kind::Tool::None)) {
-            match row.row.tool.is_some_and(|tool| chance::stands_out(tool, row.packets, packets)) {
-                true => shares.extend(share(row, packets)),
-                false => *suppressed += 1,
-            }
-        }
+        let mut shares = shares(rows, packets, suppressed);
+        shares.retain(|share| share.tool != Tool::None);
         all.push(ToolsOf { subject: *subject, packets, shares });
     }
     all

@@ -64,7 +64,7 @@ impl Gathering<'_> {
                 to,
                 hours: lengths,
                 regions,
-                sensors: Some(&rows),
+                sensors: (!self.is_all(&dark)).then_some(&rows[..]),
                 least_observed: self.request.parameters.period.least_observed,
             })
         };

@@ -376,6 +376,10 @@ ranking-regions-population = Shares are of the { $population } packets from { $r
 ranking-regions-population-sources = Shares are of the { $population } unique sources from { $ranked } ranked regions.
 ranking-close = ≈: cannot be told apart from the rank above by the differences of their days.
 ranking-tied = The next rank has as many as the last one shown.
+ranking-withheld = { $count ->
+    [one] { $count } row of this ranking is left out, as the port was seen from fewer than { $sources } sources.
+   *[other] { $count } rows of this ranking are left out, as their ports were seen from fewer than { $sources } sources.
+}
 ranking-ports-note = Service names are those that IANA has registered for the port. A name does not prove what was spoken there.
 ranking-changes = Changes are on the period before ({ $previous }), over the sensors that watched in both.
 ranking-no-previous = There is no period before to compare with.
@@ -570,7 +574,8 @@ tools-share = { $share } of them, from about { $sources } unique sources, bore t
 tools-share-no-sources = { $share } of them bore the mark of { $tool }.
 tools-none = None of them bore the mark of a known tool more often than by chance.
 tools-no-packets = No TCP connection requests were observed, and only those have room for a tool’s mark.
-tools-chance = By chance, { $share } of all packets (1 in { $one_in }) bear a mark; shares below that are suppressed.
+tools-chance = By chance, a mark is borne by { $list }; shares that do not stand out from this are suppressed.
+tools-chance-of = 1 in { $one_in } packets ({ $tool })
 tools-suppressed = { $count ->
     [one] { $count } share was suppressed.
    *[other] { $count } shares were suppressed.

@@ -32,7 +32,7 @@ use axum::{
     routing::get,
 };
 use jiff::Timestamp;
-use log::warn;
+use log::debug;
 
 use self::{
     files::Watched,
@@ -168,7 +168,8 @@ fn no_store(error: StoreError) -> Problem {
 /// 503: something that is read for an answer cannot be read.
 fn unreadable(error: &anyhow::Error) -> Problem {
     let said = format!("{error:#}");
-    warn!("a question to the store has no answer: {said}");
+    // Whoever asks is told, and could fill a log.
+    debug!("a question to the store has no answer: {said}");
     Problem::unavailable("not readable", said, LATER)
 }
 
@@ -180,7 +181,7 @@ fn no_answer(error: QueryError) -> Problem {
         QueryError::NoSensor { .. } => "where",
         QueryError::Time => "compare",
         QueryError::Bin(_) => "step",
-        QueryError::Sqlite(_) => return unreadable(&error.into()),
+        QueryError::Sqlite(_) | QueryError::Restless => return unreadable(&error.into()),
     };
     parameters::bad(parameter, &error.to_string())
 }

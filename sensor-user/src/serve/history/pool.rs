@@ -32,7 +32,7 @@ pub struct Limits {
     pub threads: usize,
     /// Questions that wait for one of them.
     pub waiting: usize,
-    /// How long a question may wait.
+    /// How long a question may wait. A report may wait as long as one may take.
     pub wait: Duration,
     /// How long it may take then.
     pub question: Duration,
@@ -214,7 +214,12 @@ impl Shared {
             let (limit, waited) = (self.limit(job.kind), job.since.elapsed());
             // Set once, here.
             let _ = job.stop.until.set(Instant::now() + limit);
-            let started = if waited > self.limits.wait { Err(busy()) } else { Ok(()) };
+            let wait = match job.kind {
+                Kind::Question => self.limits.wait,
+                // They wait for each other.
+                Kind::Report => self.limits.report,
+            };
+            let started = if waited > wait { Err(busy()) } else { Ok(()) };
             // A question that panics must not take the thread from all others; the panic is told on standard error.
             let _ = catch_unwind(AssertUnwindSafe(|| (job.work)(started)));
             if job.kind == Kind::Report {

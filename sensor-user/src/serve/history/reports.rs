@@ -65,6 +65,14 @@ struct Grounds {
     frozen: [Stamp; 2],
 }
 
+impl Grounds {
+    /// Whether what was made on these grounds holds on others, too. `is_fresh`: although the store has gone on.
+    fn hold(&self, others: &Self, is_fresh: bool) -> bool {
+        let same_files = (self.files, self.frozen) == (others.files, others.frozen);
+        same_files && (is_fresh || self.store == others.store)
+    }
+}
+
 struct Kept {
     which: Which,
     grounds: Grounds,
@@ -110,10 +118,8 @@ impl State {
     /// A report that is kept. `fresh`: one of what goes on may be so old.
     fn find(&mut self, which: &Which, grounds: &Grounds, fresh: Option<Duration>) -> Option<Arc<Report>> {
         let is_good = |kept: &Kept| {
-            let same_files = (kept.grounds.files, kept.grounds.frozen) == (grounds.files, grounds.frozen);
-            kept.which == *which
-                && (kept.grounds == *grounds
-                    || same_files && fresh.is_some_and(|fresh| kept.since.elapsed() < fresh))
+            let is_fresh = fresh.is_some_and(|fresh| kept.since.elapsed() < fresh);
+            kept.which == *which && kept.grounds.hold(grounds, is_fresh)
         };
         let place = self.kept.iter().rposition(is_good)?;
         let kept = self.kept.remove(place);
@@ -161,7 +167,7 @@ impl History {
             if let Some(report) = state.find(&which, &grounds, fresh) {
                 return Ok((report, known));
             }
-            match state.joined(&which, &grounds) {
+            match state.joined(&which, &grounds, fresh.is_some()) {
                 Some(joined) => joined,
                 None => self.begin(&mut state, which, grounds, Arc::clone(&known), now)?,
             }
@@ -226,15 +232,16 @@ impl History {
 }
 
 impl State {
-    /// A report that is in the making, and somebody waits for.
+    /// A report that is in the making, and somebody waits for. `goes_on`: its period is not over, and the store goes on.
     fn joined(
         &self,
         which: &Which,
         grounds: &Grounds,
+        goes_on: bool,
     ) -> Option<(watch::Receiver<Option<Outcome>>, Arc<Waiting>)> {
         let mut making = self.making.iter();
         making
-            .find(|making| making.which == *which && making.grounds == *grounds)
+            .find(|making| making.which == *which && making.grounds.hold(grounds, goes_on))
             .and_then(|making| Some((making.outcome.clone(), making.waiting.upgrade()?)))
     }
 }
@@ -257,8 +264,9 @@ impl Which {
 /// Why there is no report.
 fn not_made(error: MakeError) -> Problem {
     match &error {
-        MakeError::Gather { source: gather::GatherError::Query(query), .. }
-            if !matches!(query, QueryError::Sqlite(_)) =>
+        MakeError::Gather { source, .. }
+            if let gather::GatherError::Query(query) = &**source
+                && !matches!(query, QueryError::Sqlite(_)) =>
         {
             parameters::bad("period", &query.to_string())
         }

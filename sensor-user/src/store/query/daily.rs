@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use sensor_common::kind::{Family, Kind};
 
-use super::{QueryError, Step, count, spans, table::Table};
+use super::{QueryError, Step, Union, count, spans, table::Table};
 use crate::{
     model::{Class, Dimension, Protocol, Region, Service, Zone},
     store::Reader,
@@ -45,7 +45,7 @@ pub struct Told {
 }
 
 /// What packets are counted by: [`Service`], [`Region`], both, and any of these with a [`SensorRow`] behind it.
-pub trait Key: Copy + Eq + Hash {
+pub trait Key: Copy + Ord + Hash {
     const BY_SERVICE: bool = false;
     const BY_REGION: bool = false;
     const BY_SENSOR: bool = false;
@@ -89,20 +89,87 @@ impl<K: Key> Key for (K, SensorRow) {
 }
 
 /// Packets by day and key.
+///
+/// Regions are those of the cubes: beside countries, [`Region::UNKNOWN`], [`Region::NON_ROUTABLE`],
+/// [`Region::UNATTRIBUTED`], and without services [`Region::OTHER`].
 #[derive(Clone, Debug)]
 pub struct DailyCounts<K> {
     /// When each day begins, in seconds since 1970: all days of the period, with or without data.
     pub starts: Vec<i64>,
-    /// The days that have packets of a key, by their place in `starts`, in order; and how many.
-    ///
-    /// Regions are those of the cubes: beside countries, [`Region::UNKNOWN`], [`Region::NON_ROUTABLE`],
-    /// [`Region::UNATTRIBUTED`], and without services [`Region::OTHER`].
-    pub rows: HashMap<K, Vec<(u16, u64)>, FixedState>,
+    /// Keys, the days that have packets of them, by their place in `starts`, and how many: in order, each once. Series
+    /// by themselves would take more memory, and far more time to fill.
+    rows: Vec<(K, u16, u64)>,
     /// Packets of each day that are in no row but may belong there: a bound cut what was asked for, or it was lost
     /// with the source.
     pub other: Vec<u64>,
     /// Packets of all classes in spans that reach beyond the period or a day. They are not counted.
     pub partial: u64,
+}
+
+impl<K: Copy + Ord> DailyCounts<K> {
+    /// All keys in order, each with the days that have packets of it, by their place in `starts` and in order, and how
+    /// many.
+    pub fn iter(&self) -> impl Iterator<Item = (K, impl Iterator<Item = (usize, u64)> + Clone)> {
+        let series = self.rows.chunk_by(|(a, ..), (b, ..)| a == b);
+        series.filter_map(|rows| Some((rows.first()?.0, days_of(rows))))
+    }
+
+    /// The days that have packets of a key, by their place in `starts` and in order, and how many.
+    pub fn days(&self, key: &K) -> impl Iterator<Item = (usize, u64)> + Clone {
+        let rows = &self.rows[self.rows.partition_point(|(own, ..)| own < key)..];
+        days_of(&rows[..rows.partition_point(|(own, ..)| own == key)])
+    }
+
+    /// Whether there are no packets of any key.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+fn days_of<K>(rows: &[(K, u16, u64)]) -> impl Iterator<Item = (usize, u64)> + Clone {
+    rows.iter().map(|&(_, day, packets)| (usize::from(day), packets))
+}
+
+/// Rows of [`DailyCounts`], day by day.
+struct Rows<K> {
+    day: u16,
+    /// Of this day, not in order yet, and keys more than once.
+    of_day: Vec<(K, u64)>,
+    /// Of the days before.
+    all: Vec<(K, u16, u64)>,
+}
+
+impl<K: Copy + Ord> Rows<K> {
+    fn add(&mut self, day: u16, key: K, packets: u64) {
+        if day != self.day {
+            self.end();
+            self.day = day;
+        }
+        match self.of_day.last_mut() {
+            Some((last, sum)) if *last == key => *sum = sum.saturating_add(packets),
+            _ => self.of_day.push((key, packets)),
+        }
+    }
+
+    /// Ends the day.
+    fn end(&mut self) {
+        self.of_day.sort_unstable_by_key(|&(key, _)| key);
+        for (key, packets) in self.of_day.drain(..) {
+            match self.all.last_mut() {
+                Some((last, day, sum)) if (*last, *day) == (key, self.day) => {
+                    *sum = sum.saturating_add(packets);
+                }
+                _ => self.all.push((key, self.day, packets)),
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<(K, u16, u64)> {
+        self.end();
+        // Stable, so that the days of a key stay in order, and quick with days that are in order themselves.
+        self.all.sort_by_key(|&(key, ..)| key);
+        self.all
+    }
 }
 
 impl Reader {
@@ -114,6 +181,26 @@ impl Reader {
     /// If the period is empty or has more than 65,535 days, or the store cannot be read.
     pub fn daily<K: Key>(&self, daily: &Daily<'_>) -> Result<DailyCounts<K>, QueryError> {
         counts(self.connection(), self.zone(), daily)
+    }
+
+    /// Those of the services that are asked for to which fewer than so many sources sent in the period, all its days
+    /// together, or whose sources cannot be told; in the order in which they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the period is empty, or the store cannot be read.
+    pub fn of_few_sources(&self, daily: &Daily<'_>, least: u64) -> Result<Vec<Service>, QueryError> {
+        of_few_sources(self.connection(), self.zone(), daily, least)
+    }
+
+    /// Packets of class `scan` by key, of all days that [`Reader::daily`] counts together. What is in no row there is
+    /// in none here.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::daily`].
+    pub fn sums<K: Key>(&self, daily: &Daily<'_>) -> Result<HashMap<K, u64, FixedState>, QueryError> {
+        sums(self.connection(), self.zone(), daily)
     }
 }
 
@@ -146,7 +233,7 @@ const UNDETERMINED: i64 = 3;
 /// The most values that SQLite is told to look for.
 const MOST_BOUNDS: usize = 64;
 
-/// Which columns a statement reads, at which places. Packets are always the first.
+/// Which columns a statement reads, at which places. What is counted is always the first.
 #[derive(Clone, Copy, Default)]
 struct Places {
     kind: usize,
@@ -185,9 +272,10 @@ impl<'a> Daily<'a> {
         tables.clone().find(|table| !table.is_cut(cut)).or_else(|| tables.next_back())
     }
 
-    fn sql<K: Key>(&self, table: Table) -> Sql {
+    /// `counted`: the column that is read for each row.
+    fn sql<K: Key>(&self, table: Table, counted: &str) -> Sql {
         let mut places = Places::default();
-        let mut columns = "packets, class".to_owned();
+        let mut columns = format!("{counted}, class");
         let mut next = 2;
         let mut add = |wanted: bool, names: &str, width: usize| {
             let place = next;
@@ -298,23 +386,51 @@ pub(super) fn counts<K: Key>(
     daily: &Daily<'_>,
 ) -> Result<DailyCounts<K>, QueryError> {
     let starts = days(zone, daily.from, daily.to)?;
+    let mut other = vec![0u64; starts.len()];
+    let mut rows = Rows { day: 0, of_day: Vec::new(), all: Vec::new() };
+    let partial = scan(connection, zone, daily, &starts, |day, key, packets| match key {
+        None => other[day] = other[day].saturating_add(packets),
+        // The days are as many as fit.
+        Some(key) => rows.add(day as u16, key, packets),
+    })?;
+    Ok(DailyCounts { starts, rows: rows.finish(), other, partial })
+}
+
+pub(super) fn sums<K: Key>(
+    connection: &Connection,
+    zone: &Zone,
+    daily: &Daily<'_>,
+) -> Result<HashMap<K, u64, FixedState>, QueryError> {
+    let starts = days(zone, daily.from, daily.to)?;
+    let mut sums = HashMap::default();
+    scan(connection, zone, daily, &starts, |_, key: Option<K>, packets| {
+        if let Some(key) = key {
+            let sum = sums.entry(key).or_insert(0u64);
+            *sum = sum.saturating_add(packets);
+        }
+    })?;
+    Ok(sums)
+}
+
+/// Reads all rows in the order of days, which begin at `starts`; `each` gets the day's place, the key, and packets.
+/// Returns the packets of spans that reach beyond the period or a day.
+fn scan<K: Key>(
+    connection: &Connection,
+    zone: &Zone,
+    daily: &Daily<'_>,
+    starts: &[i64],
+    mut each: impl FnMut(usize, Option<K>, u64),
+) -> Result<u64, QueryError> {
     let _state = super::one_state(connection)?;
     let near = spans::near(connection, daily.from, daily.to)?;
     let chosen = spans::choose(&near, daily.from, daily.to, Some(Step::Day), false, zone);
-    let mut counts = DailyCounts {
-        other: vec![0; starts.len()],
-        starts,
-        rows: HashMap::default(),
-        partial: chosen.partial,
-    };
     for span in chosen.spans {
         let Some(table) = daily.table::<K>(span.cut) else { continue };
-        let Some(day) =
-            span.slot(Step::Day, zone).and_then(|day| counts.starts.binary_search(&day.start).ok())
+        let Some(day) = span.slot(Step::Day, zone).and_then(|day| starts.binary_search(&day.start).ok())
         else {
             continue;
         };
-        let Sql { text, parameters, places } = daily.sql::<K>(table);
+        let Sql { text, parameters, places } = daily.sql::<K>(table, "packets");
         let mut statement = connection.prepare_cached(&text)?;
         let parameters = std::iter::once(Value::Integer(span.id)).chain(parameters);
         let mut rows = statement.query(params_from_iter(parameters))?;
@@ -322,18 +438,45 @@ pub(super) fn counts<K: Key>(
             let Some(told) = daily.told::<K>(row, places)? else { continue };
             let packets = count(row, 0)?;
             let is_scan = row.get::<_, i64>(1)? == Class::Scan as i64;
-            match K::of(&told).filter(|_| is_scan && daily.is_sure(&told)) {
-                None => counts.other[day] = counts.other[day].saturating_add(packets),
-                Some(key) => {
-                    let series = counts.rows.entry(key).or_default();
-                    match series.last_mut() {
-                        Some((last, sum)) if usize::from(*last) == day => *sum = sum.saturating_add(packets),
-                        // The days are as many as fit.
-                        _ => series.push((day as u16, packets)),
-                    }
-                }
+            each(day, K::of(&told).filter(|_| is_scan && daily.is_sure(&told)), packets);
+        }
+    }
+    Ok(chosen.partial)
+}
+
+pub(super) fn of_few_sources(
+    connection: &Connection,
+    zone: &Zone,
+    daily: &Daily<'_>,
+    least: u64,
+) -> Result<Vec<Service>, QueryError> {
+    if daily.from >= daily.to {
+        return Err(QueryError::Period);
+    }
+    let _state = super::one_state(connection)?;
+    let near = spans::near(connection, daily.from, daily.to)?;
+    let chosen = spans::choose(&near, daily.from, daily.to, None, false, zone);
+    let mut few = daily.services.unwrap_or_default().to_vec();
+    let mut unions: HashMap<Service, Union, FixedState> = HashMap::default();
+    for span in chosen.spans {
+        // Most have enough of them on the first day.
+        few.retain(|service| unions.get(service).and_then(Union::estimate).is_none_or(|some| some < least));
+        let asked = Daily { services: Some(&few), ..*daily };
+        let Some(table) = asked.table::<Service>(span.cut).filter(|_| !few.is_empty()) else { continue };
+        let Sql { text, parameters, places } = asked.sql::<Service>(table, "sources");
+        let mut statement = connection.prepare_cached(&text)?;
+        let parameters = std::iter::once(Value::Integer(span.id)).chain(parameters);
+        let mut rows = statement.query(params_from_iter(parameters))?;
+        while let Some(row) = rows.next()? {
+            let Some(told) = asked.told::<Service>(row, places)? else { continue };
+            let is_scan = row.get::<_, i64>(1)? == Class::Scan as i64;
+            if let Some(service) = told.service.filter(|_| is_scan && asked.is_sure(&told))
+                && let Some(bytes) = row.get_ref(0)?.as_blob_or_null().ok().flatten()
+            {
+                unions.entry(service).or_default().try_add(bytes);
             }
         }
     }
-    Ok(counts)
+    few.retain(|service| unions.get(service).and_then(Union::estimate).is_none_or(|some| some < least));
+    Ok(few)
 }

@@ -33,7 +33,7 @@ use self::{
     spans::{Chosen, Span},
     table::{Bounds, Cells},
 };
-use super::{Reader, tables::Column};
+use super::{Reader, StoreError, tables::Column};
 use crate::{
     model::{Class, Dimension, Fact, Filter, Literal, Row, Zone},
     sketch::{Sketch, SketchError},
@@ -193,6 +193,8 @@ impl std::fmt::Display for Database {
 pub enum QueryError {
     #[error("cannot read the store")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("the store is written all the time, so that two looks at it never see the same")]
+    Restless,
     #[error("the period is empty: it ends before it begins")]
     Period,
     #[error("the period has more than 65,535 days")]
@@ -244,16 +246,41 @@ impl Reader {
         answer(self.connection(), self.zone(), query)
     }
 
-    /// Asks several questions of one state of the store.
+    /// Asks several questions of one state of the store, in two threads: the reader that `ask` is given sees the same
+    /// state as this one, as long as it lives.
     ///
     /// # Errors
     ///
-    /// Those of the questions, and if the store cannot be read.
-    pub fn at_rest<T, E: From<QueryError>>(&self, ask: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let _state = one_state(self.connection()).map_err(QueryError::from)?;
-        ask()
+    /// Those of the questions, and if the store cannot be read, or is written again and again in the moment between two
+    /// looks at it.
+    pub fn at_rest<T, E>(&self, ask: impl FnOnce(Self) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<QueryError> + From<StoreError>,
+    {
+        let connection = self.connection();
+        for _ in 0..TRIES {
+            let other = self.again()?;
+            // What another connection commits changes this number; what it sees while a transaction lasts does not.
+            let version =
+                || other.connection().pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+            let look = || -> rusqlite::Result<_> {
+                let before = version()?;
+                let state = connection.unchecked_transaction()?;
+                connection.query_row("SELECT id FROM meta", [], |_| Ok(()))?;
+                other.connection().execute_batch("BEGIN")?;
+                Ok((version()? == before).then_some(state))
+            };
+            if let Some(_state) = look().map_err(QueryError::from)? {
+                return ask(other);
+            }
+        }
+        Err(QueryError::Restless.into())
     }
 }
+
+/// So often two connections are tried to be brought to one state. Somebody would have to commit in each of these
+/// moments, which are far shorter than a commit takes.
+const TRIES: usize = 100;
 
 /// Makes all that is read until the end of the value be of one state of the store. Nothing is written, so there is
 /// nothing to commit.

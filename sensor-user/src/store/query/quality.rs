@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::{Database, QueryError, Step, count, one_state, spans};
 use crate::{
@@ -83,6 +83,35 @@ pub struct Victim {
     pub moore: bool,
 }
 
+impl Quality {
+    /// Adds what is known of another stretch; begin and length stay.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.observed_ns, other.observed_ns),
+            (&mut self.frames, other.frames),
+            (&mut self.packets, other.packets),
+            (&mut self.lost, other.lost),
+            (&mut self.non_ip, other.non_ip),
+            (&mut self.malformed, other.malformed),
+            (&mut self.unwatched, other.unwatched),
+            (&mut self.local, other.local),
+            (&mut self.uncounted, other.uncounted),
+            (&mut self.mismatches, other.mismatches),
+            (&mut self.restarts, other.restarts),
+        ] {
+            *sum = sum.saturating_add(count);
+        }
+        for (sum, count) in
+            [(&mut self.nic_received, other.nic_received), (&mut self.nic_dropped, other.nic_dropped)]
+        {
+            if let Some(count) = count {
+                *sum = Some(sum.unwrap_or(0).saturating_add(count));
+            }
+        }
+        self.databases.extend(other.databases.iter().cloned());
+    }
+}
+
 impl Reader {
     /// The quality of the data of a period: a row for each hour, or each day, of which anything is kept and that lies
     /// wholly in it. Epochs that are longer have rows of their own.
@@ -159,31 +188,7 @@ pub(super) fn quality(
         let row = rows.entry(slot).or_default();
         row.start = slot.start;
         row.seconds = u64::try_from(slot.seconds).unwrap_or(0);
-        statement.query_row([span.id], |sql| {
-            let sums = [
-                &mut row.observed_ns,
-                &mut row.frames,
-                &mut row.packets,
-                &mut row.lost,
-                &mut row.non_ip,
-                &mut row.malformed,
-                &mut row.unwatched,
-                &mut row.local,
-                &mut row.uncounted,
-                &mut row.mismatches,
-                &mut row.restarts,
-            ];
-            let next = sums.len();
-            for (index, sum) in sums.into_iter().enumerate() {
-                *sum = sum.saturating_add(count(sql, index)?);
-            }
-            for (index, sum) in [&mut row.nic_received, &mut row.nic_dropped].into_iter().enumerate() {
-                if sql.get::<_, Option<i64>>(next + index)?.is_some() {
-                    *sum = Some(sum.unwrap_or(0).saturating_add(count(sql, next + index)?));
-                }
-            }
-            Ok(())
-        })?;
+        row.add(&statement.query_row([span.id], of_span)?);
         let mut found = databases.query([span.id])?;
         while let Some(sql) = found.next()? {
             let (role, name, built): (String, String, Option<i64>) = (sql.get(0)?, sql.get(1)?, sql.get(2)?);
@@ -192,6 +197,27 @@ pub(super) fn quality(
         }
     }
     Ok(rows.into_values().collect())
+}
+
+/// What the row of a span says.
+fn of_span(row: &Row<'_>) -> rusqlite::Result<Quality> {
+    let count_or_none = |index| row.get::<_, Option<i64>>(index)?.map(|_| count(row, index)).transpose();
+    Ok(Quality {
+        observed_ns: count(row, 0)?,
+        frames: count(row, 1)?,
+        packets: count(row, 2)?,
+        lost: count(row, 3)?,
+        non_ip: count(row, 4)?,
+        malformed: count(row, 5)?,
+        unwatched: count(row, 6)?,
+        local: count(row, 7)?,
+        uncounted: count(row, 8)?,
+        mismatches: count(row, 9)?,
+        restarts: count(row, 10)?,
+        nic_received: count_or_none(11)?,
+        nic_dropped: count_or_none(12)?,
+        ..Quality::default()
+    })
 }
 
 pub(super) fn survey_scanners(

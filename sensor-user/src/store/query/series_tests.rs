@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use sensor_common::kind::Family;
+use sensor_common::kind::{Family, Kind};
 
 use super::{
     bins::{Binned, Bins, binned},
-    daily::{Daily, DailyCounts, Key, SensorRow, counts},
+    daily::{Daily, DailyCounts, Key, SensorRow, counts, of_few_sources, sums},
     sensors::{exposure, sensors},
     table::Table,
     tests::{DAY, Event, HOUR, START, bare, events, fill, filled, int, key, store, text, zone},
@@ -40,10 +40,12 @@ type Days<K> = BTreeMap<(K, i64), u64>;
 
 fn days<K: Key + Ord>(counts: &DailyCounts<K>) -> Days<K> {
     let mut days = Days::new();
-    for (&key, series) in &counts.rows {
-        assert!(series.is_sorted_by(|a, b| a.0 < b.0), "each day once");
-        for &(day, packets) in series {
-            days.insert((key, (counts.starts[usize::from(day)] - START) / HOUR), packets);
+    assert!(counts.iter().is_sorted_by(|a, b| a.0 < b.0), "each key once");
+    for (key, series) in counts.iter() {
+        assert!(series.clone().is_sorted_by(|a, b| a.0 < b.0), "each day once");
+        assert!(counts.days(&key).eq(series.clone()));
+        for (day, packets) in series {
+            days.insert((key, (counts.starts[day] - START) / HOUR), packets);
         }
     }
     days
@@ -110,10 +112,49 @@ proptest! {
             days(&ask::<(Region, Service)>(&connection, &asked)),
             expect(events(), |event, service| Some((region(event.region), service)))
         );
+        let of_sensors = days(&ask::<(Service, SensorRow)>(&connection, &asked));
         prop_assert_eq!(
-            days(&ask::<(Service, SensorRow)>(&connection, &asked)),
-            expect(events(), |event, service| Some((service, SensorRow(event.sensor))))
+            &of_sensors,
+            &expect(events(), |event, service| Some((service, SensorRow(event.sensor))))
         );
+        let mut summed = BTreeMap::new();
+        for ((key, _), packets) in of_sensors {
+            *summed.entry(key).or_insert(0) += packets;
+        }
+        let found: HashMap<(Service, SensorRow), u64, _> = sums(&connection, &zone(), &asked).unwrap();
+        prop_assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), summed);
+    }
+
+    #[test]
+    fn services_of_few_sources(counts in prop::collection::vec(0..6u64, 4)) {
+        let names = ["23/tcp", "80/udp", "8/icmp", "443/tcp"];
+        let whats = [(Kind::Syn, 23), (Kind::Udp, 80), (Kind::Echo, 8 << 8), (Kind::Syn, 443)];
+        // Each source on a day of its own, the first two of them closed.
+        let events: Vec<Event> = whats
+            .into_iter()
+            .zip(&counts)
+            .flat_map(|((kind, port), &count)| {
+                (0..count).map(move |source| Event {
+                    hour: source as i64 % 3 * 24,
+                    kind,
+                    port,
+                    source: 0x0101_0000 + source * 130,
+                    ..Event::default()
+                })
+            })
+            .collect();
+        let connection = filled(&events, &[0, 1]);
+        let services = names.map(service);
+        let asked = Daily { services: Some(&services), ..daily(0, 72) };
+        for least in 0..7 {
+            let few = of_few_sources(&connection, &zone(), &asked, least).unwrap();
+            let expected: Vec<Service> =
+                services.iter().zip(&counts).filter(|(_, count)| **count < least).map(|(service, _)| *service).collect();
+            prop_assert_eq!(few, expected);
+            let elsewhere = Daily { sensors: Some(&[2]), ..asked };
+            let few = of_few_sources(&connection, &zone(), &elsewhere, least).unwrap();
+            prop_assert_eq!(few.len(), if least == 0 { 0 } else { services.len() });
+        }
     }
 
     #[test]
@@ -204,7 +245,7 @@ fn what_was_cut_or_lost_is_other_where_it_may_belong() {
     assert_eq!(found.other, [100]);
     let other = |daily: Daily<'_>| {
         let found = ask::<Service>(&connection, &daily);
-        (found.rows.values().flatten().map(|(_, packets)| packets).sum::<u64>(), found.other[0])
+        (found.iter().flat_map(|(_, days)| days).map(|(_, packets)| packets).sum::<u64>(), found.other[0])
     };
     let some = [service("23/tcp")];
     assert_eq!(other(Daily { services: Some(&some), ..all }), (1005, 107));
@@ -214,9 +255,9 @@ fn what_was_cut_or_lost_is_other_where_it_may_belong() {
     assert_eq!(other(Daily { sensors: Some(&[2]), ..all }), (0, 1100));
     let jp = [region("JP")];
     let found = ask::<Region>(&connection, &Daily { regions: Some(&jp), ..all });
-    assert_eq!((found.rows.len(), found.other), (0, vec![1107]));
+    assert_eq!((found.iter().count(), found.other), (0, vec![1107]));
     let by_sensor = ask::<(Region, SensorRow)>(&connection, &all);
-    assert_eq!(by_sensor.rows.len(), 2);
+    assert_eq!(by_sensor.iter().count(), 2);
     assert_eq!(by_sensor.other, [1100]);
 
     // A smaller cube that was cut is passed over for one that was not.
@@ -376,7 +417,7 @@ fn a_damaged_store_is_no_reason_to_panic() {
     let all = daily(-24, 24);
     assert_eq!(ask::<Service>(&connection, &all).other, [0, 0]);
     let found = ask::<Region>(&connection, &all);
-    assert_eq!((found.rows.len(), found.other[1]), (1, u64::MAX / 2));
+    assert_eq!((found.iter().count(), found.other[1]), (1, u64::MAX / 2));
     let found = binned(&connection, &zone(), &bins(-24, 24, &[1, 24])).unwrap();
     assert!(found.iter().all(|binned| binned.regions.values().all(|series| series.sources[0].is_none())));
     assert_eq!(found[0].regions[&region("CN")].sources[24], None);

@@ -516,3 +516,100 @@ fn any_text_is_read_or_refused() {
         }
     }
 }
+
+#[test]
+fn a_scenario_can_be_moved_to_another_time() {
+    let events = "[[sensor]]\nsensor = \"b=192.0.2.9\"\nfrom = 2019-10-03\n\
+                  [[region]]\ncode = \"CN\"\nlevels = [{ from = 2019-10-02, factor = 2 }]\n\
+                  [[surge]]\nservice = \"23/tcp\"\nfrom = 2019-10-04\nto = 2019-10-05\nfactor = 3\n\
+                  [[silence]]\nregion = \"IR\"\nfrom = 2019-10-05T06:00:00\nto = 2019-10-06\n\
+                  [[blind]]\nfrom = 2019-10-02T01:00:00\nto = 2019-10-02T02:00:00\n\
+                  [[gap]]\nfrom = 2019-10-07\nto = 2019-10-07";
+    let written = small(WEEK, events);
+    let moved = written.clone().moved_to(date(2024, 3, 1)).unwrap();
+    assert_eq!((moved.from.0, moved.to.get_ref().0), (date(2024, 2, 24), date(2024, 3, 1)));
+    let days = |scenario: &Scenario| {
+        let plan = Plan::new(scenario.clone()).unwrap();
+        let expected = plan.days.iter().map(|day| plan.expected(day.date, day.date));
+        expected.map(|day| (day.services, day.regions, day.noise)).collect::<Vec<_>>()
+    };
+    let (before, after) = (days(&written), days(&moved));
+    assert_eq!(before, after, "all that happens has moved along");
+    assert!((1..7).all(|day| before[day] != before[0]), "something happens on every other day");
+    // The frames are the same at another time, too: the zone's clock was not set.
+    let by = (date(2024, 3, 1).duration_since(date(2019, 10, 7)).as_secs()) * 1_000_000_000;
+    let (before, after) = (steps(&written), steps(&moved));
+    assert_eq!(before.len(), after.len());
+    for ((step, frame), (late, same)) in before.iter().zip(&after) {
+        assert_eq!(frame, same);
+        match (step, late) {
+            (Step::Frame { time_ns, .. }, Step::Frame { time_ns: late, .. }) => {
+                assert_eq!(time_ns + by, *late)
+            }
+            (Step::Epoch { end_ns, .. }, Step::Epoch { end_ns: late, .. }) => assert_eq!(end_ns + by, *late),
+            other => panic!("{other:?}"),
+        }
+    }
+    for last in [date(1971, 1, 6), date(2106, 1, 1), Date::MIN, Date::MAX] {
+        let refused = written.clone().moved_to(last).unwrap_err().to_string();
+        assert!(refused.contains("1971 to 2105"), "{refused}");
+    }
+    assert!(written.moved_to(date(1971, 1, 7)).is_ok());
+}
+
+#[test]
+fn after_a_scenario_is_cut_off_nobody_watches() {
+    let whole = small(WEEK, "");
+    let cut = whole.clone().cut_off(date(2019, 10, 7).at(9, 30, 0, 0));
+    let end = |steps: &[(Step, Vec<u8>)]| {
+        let ends = steps.iter().filter_map(|(step, _)| match step {
+            Step::Epoch { end_ns, .. } => Some(*end_ns),
+            Step::Frame { .. } => None,
+        });
+        ends.max().unwrap()
+    };
+    let (whole, cut) = (steps(&whole), steps(&cut));
+    assert_eq!(end(&whole) - end(&cut), (24 * 60 - (9 * 60 + 30)) * 60 * 1_000_000_000);
+    let before = |steps: &[(Step, Vec<u8>)]| {
+        let last = end(&cut);
+        let frames = steps.iter().filter_map(|(step, _)| match step {
+            Step::Frame { time_ns, .. } => Some(*time_ns),
+            Step::Epoch { .. } => None,
+        });
+        (frames.clone().filter(|&time| time < last).count(), frames.filter(|&time| time >= last).count())
+    };
+    assert_eq!(before(&whole).0, before(&cut).0, "until then it is the same");
+    assert!(before(&whole).1 > 0);
+    assert_eq!(before(&cut).1, 0);
+}
+
+#[test]
+fn a_sample_has_its_part_of_the_frames() {
+    let attacks = "[[backscatter]]\nregions = { CN = 1 }\nservices = { \"80/tcp\" = 1 }\n\
+                   answers = { synack = 1 }\nattacks = 100\nminutes = 5\nrate = 30\n";
+    for overdispersion in ["0", "1", "4"] {
+        let scenario =
+            Scenario { overdispersion: Amount(overdispersion.parse().unwrap()), ..small(WEEK, attacks) };
+        let shapes = |sample| {
+            let plan = Plan::new(scenario.clone()).unwrap();
+            let geo = geo_of(&plan);
+            let mut timeline = Timeline::new(plan, 1, &geo).sampled(sample);
+            let (mut shapes, mut frame) = (BTreeMap::<Shape, usize>::new(), Vec::new());
+            while timeline.upcoming().is_some() {
+                timeline.begin();
+                while let Some(step) = timeline.step(&mut frame) {
+                    if let Step::Frame { made, .. } = step {
+                        *shapes.entry(made.shape).or_default() += 1;
+                    }
+                }
+            }
+            shapes
+        };
+        let (all, part) = (shapes(1), shapes(10));
+        assert_eq!(all.len(), 2);
+        for (shape, frames) in all {
+            let ratio = part[&shape] as f64 * 10.0 / frames as f64;
+            assert!((0.8..1.25).contains(&ratio), "{shape:?} with {overdispersion}: {ratio}");
+        }
+    }
+}

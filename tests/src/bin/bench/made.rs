@@ -6,14 +6,15 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rusqlite::{Connection, Statement, params};
 use sensor_common::kind::{Family, Kind};
 use teiten::{
     cube::SourceLengths,
+    geo::{Geo, Paths},
     model::{Class, Role, Sensors},
     sketch::{Scope, Sketch, SketchKey},
-    store::{NewGeneration, Origin, Place, Store},
+    store::{Limits, NewGeneration, Origin, Place, Store},
 };
 use teiten_tests::random::{Random, mix};
 
@@ -179,6 +180,16 @@ pub fn make(path: &Path, rows: u64) -> Result<Made> {
     }
     connection.execute_batch("COMMIT")?;
     Ok(made)
+}
+
+/// Closes all days of the store; says how many.
+pub fn close(path: &Path) -> Result<usize> {
+    // There are no prefixes whose regions could be told.
+    let geo = Geo::open(Paths::default())?.tables();
+    let mut store = Store::open(&Place::new(path), None)?;
+    let closed = store.close_days(START + DAYS * 86_400, &Limits::default(), &geo)?.len();
+    ensure!(closed as i64 == DAYS, "{closed} days were closed");
+    Ok(closed)
 }
 
 fn event(random: &mut Random, day: i64) -> Event {

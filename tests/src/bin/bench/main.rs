@@ -13,6 +13,7 @@ mod made;
 mod object;
 mod packets;
 mod pipeline;
+mod quarter;
 mod readers;
 mod report;
 mod silence;
@@ -43,6 +44,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("store", store::run),
     ("fold", fold::run),
     ("size", size::run),
+    ("report", quarter::run),
     ("detection", detection::run),
     ("silence", silence::run),
 ];

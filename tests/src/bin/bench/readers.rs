@@ -23,7 +23,6 @@ use crate::{
     machine,
     object::{self, Object},
     report::{Section, median},
-    store::directory,
 };
 
 /// Where the agent serves, in a namespace of its own.

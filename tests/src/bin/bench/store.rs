@@ -6,10 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OpenFlags, params};
 use teiten::{
     export::rows::grouped,
-    geo::{Geo, Paths},
     model::{Class, Dimension, Filter, Period, Region, Service, Zone},
     store::{
-        Limits, Place, Reader, Store,
+        Reader,
         query::{Answer, Bins, Daily, Query, QueryError, Rank},
     },
 };
@@ -50,14 +49,9 @@ pub fn run(options: &Options) -> Result<Section> {
     let from_hours = questions.iter().map(|question| ask(&path, question)).collect::<Result<Vec<_>>>()?;
     let hour_scans = scans(&path, 0, [&quarter, &before], rounds)?;
 
-    // There are no prefixes whose regions could be told.
-    let geo = Geo::open(Paths::default())?.tables();
     let start = Instant::now();
-    let mut store = Store::open(&Place::new(&path), None)?;
-    let closed = store.close_days(made::START + made::DAYS * 86_400, &Limits::default(), &geo)?.len();
-    drop(store);
+    let closed = made::close(&path)?;
     let closing = start.elapsed().as_secs_f64();
-    ensure!(closed as i64 == made::DAYS, "{closed} days were closed");
     let of_days = bytes(&path)? - of_hours;
     eprintln!("  {closed} days closed in {closing:.0} s");
 
@@ -213,7 +207,7 @@ fn rows_of(connection: &Connection, cube: &str, level: u8, from: i64, to: i64) -
 }
 
 /// Rows of all cubes of hours or days.
-fn count(connection: &Connection, level: u8) -> Result<u64> {
+pub fn count(connection: &Connection, level: u8) -> Result<u64> {
     ["total", "port_region", "port_tool", "region_asn", "region_tool"]
         .iter()
         .map(|cube| rows_of(connection, cube, level, i64::MIN, i64::MAX))
@@ -267,8 +261,9 @@ fn series(path: &Path, quarter: &Period, before: &Period, rounds: usize) -> Resu
         Ok((found, seconds(median(times))))
     };
     let daily = Daily { from: before.start, to: quarter.end, ..Daily::default() };
-    let (ports, of_ports) = taken(&|| reader.daily::<Service>(&daily).map(|counts| counts.rows.len()))?;
-    let (regions, of_regions) = taken(&|| reader.daily::<Region>(&daily).map(|counts| counts.rows.len()))?;
+    let (ports, of_ports) = taken(&|| reader.daily::<Service>(&daily).map(|counts| counts.iter().count()))?;
+    let (regions, of_regions) =
+        taken(&|| reader.daily::<Region>(&daily).map(|counts| counts.iter().count()))?;
     let from = quarter.start - 28 * 86_400;
     let bins = |hours| {
         let bins = Bins { from, to: quarter.end, hours, regions: None, sensors: None, least_observed: 0.8 };
@@ -294,7 +289,7 @@ pub fn bytes(path: &Path) -> Result<u64> {
 }
 
 /// Puts a file out of the kernel's cache.
-fn forget(path: &Path) -> Result<()> {
+pub fn forget(path: &Path) -> Result<()> {
     let file = File::open(path)?;
     file.sync_all()?;
     // SAFETY: takes numbers only.
@@ -303,6 +298,7 @@ fn forget(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn seconds(seconds: f64) -> String {
+/// A time as tables have it.
+pub fn seconds(seconds: f64) -> String {
     if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
 }
