@@ -236,7 +236,7 @@ fn ports_and_regions_are_shown() {
     assert!(row(&pty, "packets/s").starts_with("100 packets/s"));
     assert!(row(&pty, "since start").contains("1,000,000"));
     pty.write("\t");
-    let regions = row(&pty, " NL ");
+    let regions = row(&pty, "Netherlands");
     assert!(regions.starts_with("  1 NL ") && regions.contains("71.4 %"), "{regions}");
     assert!(row(&pty, "unknown").starts_with("  – unknown"));
     for (key, text) in [("3", "mirai"), ("4", "80/tcp"), ("5", "west"), ("6", "1,300,000"), ("1", "telnet")] {
