@@ -144,7 +144,9 @@ impl Browser {
     /// If the browser does not.
     pub fn page(&self) -> Page<'_> {
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
-        let target = text(&self.call("", "Target.createTarget", json!({"url": "about:blank"}))["targetId"]);
+        // In a window of its own: what is behind another tab is not drawn.
+        let create = json!({"url": "about:blank", "newWindow": true});
+        let target = text(&self.call("", "Target.createTarget", create)["targetId"]);
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&self.call("", "Target.attachToTarget", attach)["sessionId"]);
         for domain in ["Page", "Runtime", "Network", "Log"] {
@@ -481,13 +483,13 @@ impl Page<'_> {
         Some(result["result"]["value"].clone())
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true, or something that is there.
     ///
     /// # Panics
     ///
-    /// If it does not become true in time.
+    /// If it does not become so in time.
     pub fn wait_until(&self, expression: &str) {
-        wait_for(expression, || (self.evaluate(expression) == true).then_some(()));
+        wait_for(expression, || (self.evaluate(&format!("Boolean({expression})")) == true).then_some(()));
     }
 
     /// What stood in the console since the page was opened: the page's own messages, exceptions that nobody

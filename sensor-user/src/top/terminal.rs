@@ -25,7 +25,8 @@ use tokio::sync::mpsc;
 
 /// A terminal that is ours. It is given back when this is dropped, and before a panic is told.
 pub struct Screen {
-    /// Never dropped: it would write to a terminal that is given back, and panic where nobody reads standard error.
+    /// Never dropped: it would tell standard error that the cursor cannot be shown, which ends in a panic where that is
+    /// gone as well. [`Taken`] shows the cursor.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     _taken: Taken,
 }

@@ -458,9 +458,10 @@ pub(super) fn of_few_sources(
     let chosen = spans::choose(&near, daily.from, daily.to, None, false, zone);
     let mut few = daily.services.unwrap_or_default().to_vec();
     let mut unions: HashMap<Service, Union, FixedState> = HashMap::default();
+    let is_few = |union: Option<&Union>| union.and_then(Union::estimate).unwrap_or(0) < least;
     for span in chosen.spans {
         // Most have enough of them on the first day.
-        few.retain(|service| unions.get(service).and_then(Union::estimate).is_none_or(|some| some < least));
+        few.retain(|service| is_few(unions.get(service)));
         let asked = Daily { services: Some(&few), ..*daily };
         let Some(table) = asked.table::<Service>(span.cut).filter(|_| !few.is_empty()) else { continue };
         let Sql { text, parameters, places } = asked.sql::<Service>(table, "sources");
@@ -477,6 +478,6 @@ pub(super) fn of_few_sources(
             }
         }
     }
-    few.retain(|service| unions.get(service).and_then(Union::estimate).is_none_or(|some| some < least));
+    few.retain(|service| is_few(unions.get(service)));
     Ok(few)
 }
