@@ -33,15 +33,7 @@ pub fn binary() -> PathBuf {
 
 /// The agent inside a namespace, with no setting but those given; it serves nothing unless told.
 pub fn teiten(namespace: &Netns) -> Command {
-    without_settings(namespace.command(binary()))
-}
-
-/// The agent where the test is, with no setting but those given.
-pub fn teiten_here() -> Command {
-    without_settings(Command::new(binary()))
-}
-
-fn without_settings(mut command: Command) -> Command {
+    let mut command = namespace.command(binary());
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("TEITEN_") {
             command.env_remove(name);

@@ -14,8 +14,12 @@ use std::{
 
 use serde_json::{Value, json};
 use teiten_tests::{
-    agent::{Agent, finish, teiten_here},
+    agent::{Agent, Counts, finish, teiten},
+    mmdb::countries,
+    netns::Netns,
     pty::Pty,
+    report::plain,
+    root,
     scratch::Scratch,
     skip, wait_for,
 };
@@ -193,7 +197,7 @@ fn counts(later: u64) -> Value {
 }
 
 fn top(words: &[&str]) -> Command {
-    let mut command = teiten_here();
+    let mut command = plain();
     command.arg("top").args(words).env_remove("NO_COLOR");
     command
 }
@@ -360,7 +364,7 @@ fn it_is_suspended_and_goes_on() {
     assert!(!pty.screen().alternate_screen() && !pty.screen().hide_cursor());
     pty.write("\n");
     pty.wait_text("telnet");
-    assert!(pty.screen().alternate_screen() && pty.modes().is_raw());
+    pty.wait("its screen", |screen| (screen.alternate_screen() && pty.modes().is_raw()).then_some(()));
     pty.write("q");
     pty.wait_text("ended with 0");
     good(pty);
@@ -383,6 +387,7 @@ fn a_terminal_that_is_gone_ends_it() {
     let server = Server::live();
     let pty = shown(&server.url());
     pty.wait_text("telnet");
+    // By the signal or by what cannot be drawn any more, whichever comes first.
     let status = pty.hang_up();
     assert!(matches!(status.code(), Some(0 | 1)), "{status}");
 }
@@ -409,16 +414,19 @@ fn garbage_is_told_and_survived() {
         ("event: live\ndata: {\"time\": 7}\n\n".as_bytes().to_vec(), "what are no live counts"),
         (b"event: live\ndata: \xff\xfe\x00\x1b[2J\n\n".to_vec(), "what are no live counts"),
         ([b"data: ".to_vec(), vec![b'x'; 3 << 20]].concat(), "an event of more than 2 MiB"),
-        (vec![b'['; 1 << 20], ""),
     ];
-    for (bytes, told) in wrong {
+    for (later, (bytes, told)) in (2..).zip(wrong) {
         server.send_bytes(&bytes);
-        if !told.is_empty() {
-            pty.wait_text(told);
-        }
-        server.send(&counts(2));
-        pty.wait_text("telnet");
+        pty.wait_text(told);
+        server.send(&counts(later));
+        pty.wait_text(&format!("20:15:{}0Z", later + 1));
+        pty.wait_gone("no contact");
     }
+    // What goes on in the middle of a line is no event, what comes then is.
+    server.send_bytes(&vec![b'['; 1 << 20]);
+    server.send(&counts(6));
+    server.send(&counts(7));
+    pty.wait_text("20:16:20Z");
     pty.write("q");
     good(pty);
 }
@@ -437,15 +445,11 @@ fn who_does_not_answer_is_told_at_once() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ended = Pty::start(top(&["--connect", &format!("http://{free}")]), 200, 24).end().given_back();
     assert_eq!(ended.status.code(), Some(1));
-    assert_eq!(
-        ended.text().trim(),
-        format!(
-            "error: nobody answers at http://{free}: Connection refused (os error 111); start an agent (`teiten run`), \
-             or say where one listens with --connect URL"
-        )
-        .chars()
-        .collect::<String>()
+    let told = format!(
+        "error: nobody answers at http://{free}: Connection refused (os error 111); start an agent (`teiten run`), or \
+         say where one listens with --connect URL"
     );
+    assert_eq!(ended.text().trim(), told);
 }
 
 #[test]
@@ -617,4 +621,44 @@ fn colours_are_left_out_where_nobody_wants_them() {
         pty.write("q");
         good(pty);
     }
+}
+
+#[test]
+fn the_numbers_are_the_agents() {
+    if !root() {
+        return;
+    }
+    let (outside, scratch) = (Netns::new(), Scratch::new());
+    outside.ip("link set lo up");
+    let mut demo = teiten(&outside);
+    demo.env_remove("TEITEN_LISTEN");
+    demo.args(["demo", "--format=jsonl", "--interval=1s", "--seed=1", "--country"]);
+    demo.arg(scratch.write("country.mmdb", countries(&[(20, "NL"), (21, "RU"), (22, "US"), (23, "CN")])));
+    let agent = Agent::start(demo);
+    agent.wait_message("dashboard: http://127.0.0.1:8642/");
+    agent.wait_frames(1_000);
+
+    // Where an agent listens unless told otherwise, and where one is looked for.
+    let mut command = teiten(&outside);
+    command.arg("top").env_remove("NO_COLOR");
+    let pty = Pty::start(command, 160, 24);
+    let first = row(&pty, "23/tcp");
+    assert!(first.contains("telnet"), "{first}");
+    pty.wait_text(" NL ");
+    pty.wait_text("teiten0 (native)");
+    pty.write("p");
+    pty.wait_text("PAUSED");
+    let shown: u64 = {
+        let counts = row(&pty, "since start  ");
+        let packets = counts.split_whitespace().nth(2).expect("packets").replace(',', "");
+        packets.parse().unwrap_or_else(|_| panic!("packets in {counts}"))
+    };
+    agent.wait_stdout(&format!("an interval that ends with {shown} packets"), |lines| {
+        (0..=lines.len())
+            .find(|&end| Counts::of(lines[..end].iter().map(String::as_str)).total("packets") == shown)
+    });
+    agent.interrupt().good();
+    pty.wait_text("no contact since ");
+    pty.write("q");
+    good(pty);
 }

@@ -21,10 +21,10 @@ use super::watch::{is_terminal, signalled};
 /// The keys, and where more about them stands.
 const KEYS: &str = "\
 Keys:
-  q  quit                      Tab, arrows, 1-6  another view
-  s  sort by the next column   <, >              sort by the column before, by the next
-  r  reverse the order         /                 filter; Esc clears it
-  p  pause                     j, k, PgDn, PgUp  scroll
+  q  quit                    Tab, arrows, 1-6  another view
+  s  sort by another column  <, >              by the one before, by the next
+  r  reverse the order       /                 filter; Esc clears it
+  p  pause                   j, k, PgDn, PgUp  scroll
   ?  help";
 
 /// Options of `top`.

@@ -134,7 +134,7 @@ pub enum SetupError {
     NoCertificate { path: PathBuf },
     #[error("this system has no certificates of authorities to know a server by; name a file with --ca-file")]
     NoAuthorities,
-    #[error("cannot set up TLS: {0}")]
+    #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
     #[error("`{host}` is no name that a certificate can have")]
     Name { host: String, error: InvalidDnsNameError },

@@ -560,6 +560,17 @@ mod tests {
             ]
         );
         assert_eq!(screen[23], "q quit  Tab view  s sort  r reverse  / filter  p pause  ? help");
+        let mut state = with(sample::value());
+        press(&mut state, "2");
+        let screen = self::screen(&mut state, 80, 24);
+        assert_eq!(
+            screen[9..12],
+            [
+                "    REGION   NAME                TREND    NOW/S ▼LAST HOUR   SHARE  SINCE START",
+                "  1 NL       Netherlands           ▃▄█       60      6,000  80.0 %      500,000",
+                "  – unknown                          █      0.1      2,500                    9",
+            ]
+        );
     }
 
     #[test]

@@ -40,9 +40,9 @@ const LOOK: Duration = Duration::from_secs(1);
 pub enum TopError {
     #[error(transparent)]
     Refused(#[from] client::Refused),
-    #[error("cannot use the terminal: {0}")]
+    #[error("cannot use the terminal")]
     Terminal(#[from] io::Error),
-    #[error("the connection's task ended: {0}")]
+    #[error("the connection's task ended")]
     Task(#[from] tokio::task::JoinError),
 }
 

@@ -91,7 +91,7 @@ const fn number(title: &'static str, width: usize, worth: u8) -> Column {
 }
 
 const PORT: Column = text("PORT", 10, 9);
-const REGION: Column = text("REGION", 12, 9);
+const REGION: Column = growing("REGION", 8, 9);
 const NAME: Column = growing("NAME", 8, 3);
 const TREND: Column = number("TREND", SLOTS, 6);
 const NOW: Column = number("NOW/S", 8, 8);
@@ -339,7 +339,10 @@ pub fn columns(view: View, sort: Sort, rows: &[Row], available: usize) -> Vec<(u
         missing -= less;
         (index, columns - less)
     };
-    shown.into_iter().map(wide).collect()
+    // Names before the codes in front of them.
+    let mut columns: Vec<(usize, usize)> = shown.into_iter().rev().map(wide).collect();
+    columns.reverse();
+    columns
 }
 
 /// The parts of the line above a table: text, and whether rows are sorted by it.
