@@ -221,7 +221,7 @@ async fn bad_parameters_are_named() {
     let api = api(&store(&scratch));
     for (path, parameter) in [
         ("query?period=2019-Q5", "period"),
-        ("query?from=now", "from"),
+        ("query?from=2999-01-01", "from"),
         ("query?from=-7d&to=-8d", "to"),
         ("query?by=port", "by"),
         ("query?by=region,region", "by"),
@@ -262,12 +262,12 @@ async fn rows_are_bounded() {
     let path = store(&scratch);
     many_ports(&path);
     let api = api(&path);
-    let answer = get(&api, "query?period=2019-10-04&sources=false").await.good().json();
+    let answer = get(&api, "query?period=2019-10-04&by=dst_port,region&sources=false").await.good().json();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 10_000);
     let summary = &answer["summary"];
-    assert_eq!((&summary["given"], &summary["rows"]), (&json!(10_000), &json!(PORTS + 1)));
+    assert_eq!((&summary["given"], &summary["rows"]), (&json!(10_000), &json!(2 * PORTS + 1)));
     // 10,000 rows by 10 days and what two ends may add.
-    let by_time = "query?period=2019-10-01..2019-10-10&by=time,dst_port&sources=false";
+    let by_time = "query?period=2019-10-01..2019-10-10&by=time,dst_port,region&sources=false";
     let answer = get(&api, by_time).await.good().json();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 10_000 / 12);
     let by_sources = get(&api, "query?period=2019-10-04&by=dst_port,region,family&rank_by=sources").await;
@@ -304,7 +304,7 @@ async fn what_takes_too_long_is_cut() {
     let hurried = api_of(Options { store: path.clone(), limits, ..Options::default() });
     assert_eq!(get(&hurried, "report?period=2019-10-04").await.problem().0, "too long");
     // There is an answer for who waits.
-    get(&api(&path), "query?period=2019-10-04&by=dst_port,region").await.good();
+    get(&api(&path), "query?period=2019-10-04&by=dst_port,region&top=10").await.good();
 }
 
 #[tokio::test]
@@ -427,7 +427,8 @@ async fn reports_are_those_of_the_command_line() {
             let expected = said(&["--format", format, "--lang", lang]);
             assert_eq!(timeless(&got.body), timeless(&expected), "{format} {lang}");
             assert!(!got.headers.contains_key(header::CONTENT_DISPOSITION));
-            assert_eq!(got.headers.contains_key(header::CONTENT_SECURITY_POLICY), format == "html");
+            let policy = got.header(header::CONTENT_SECURITY_POLICY);
+            assert_eq!(policy.contains("frame-ancestors 'self'"), format == "html", "{policy}");
         }
     }
     let table = "report?period=2019-10-04&format=csv&table=ports&profile=internal&top=2&rank_by=sources&download=true";
@@ -646,7 +647,9 @@ async fn live_counts_are_as_they_are_documented() {
         row
     };
     let mut sensor = row("sensor", "west");
-    ["scan", "backscatter", "other"].map(|class| sensor[class] = json!(1));
+    for class in ["scan", "backscatter", "other"] {
+        sensor[class] = json!(1);
+    }
     let interface = json!({
         "interface": "eth1", "mode": "native", "up": true, "received": null, "dropped": 3,
     });
@@ -809,7 +812,7 @@ fn asked() -> impl Strategy<Value = (&'static str, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_asked_has_a_documented_answer((path, query) in asked()) {
@@ -829,13 +832,12 @@ proptest! {
 
     /// Bytes that are no UTF-8, half of an escape, and whatever else a request line may carry.
     #[test]
-    fn no_query_breaks_it(query in "[!-~&&[^#]]{0,60}") {
+    fn no_query_breaks_it(query in "[A-Za-z0-9%&=?/:@!$'()*+,;._~-]{0,60}") {
         static API: LazyLock<(Router, tokio::runtime::Runtime)> = LazyLock::new(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             (api(&store(shared())), runtime)
         });
         let uri = format!("query?{query}");
-        prop_assume!(format!("/api/v1/{uri}").parse::<axum::http::Uri>().is_ok());
         check("query", &API.1.block_on(get(&API.0, &uri)));
     }
 }
