@@ -1,6 +1,11 @@
 //! The binary: maps results to exit codes.
 
-use std::{env, error::Error as _, io, process::ExitCode};
+use std::{
+    env,
+    error::Error as _,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     match teiten::cli::main(env::args_os()) {
@@ -8,7 +13,8 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Standard error may be a terminal that is gone.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

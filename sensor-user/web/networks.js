@@ -23,7 +23,7 @@ let asking = false;
  */
 export function networkCell(asn) {
   if (asn === null) return t("asn.unknown");
-  const place = h("span", { class: "name" });
+  const place = h("span", { class: "name clip" });
   const name = names.get(asn);
   if (name === undefined) {
     waiting.set(asn, [...(waiting.get(asn) ?? []), place]);
@@ -34,7 +34,7 @@ export function networkCell(asn) {
   } else {
     put(place, name);
   }
-  return [`AS${asn}`, place];
+  return [`AS${asn} `, place];
 }
 
 async function ask() {
@@ -64,5 +64,6 @@ async function ask() {
  * @param {string} name
  */
 function put(place, name) {
-  setText(place, name ? ` ${name}` : "");
+  setText(place, name);
+  place.title = name;
 }

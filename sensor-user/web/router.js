@@ -89,14 +89,27 @@ export const regionLink = (region, params) => link(`/region/${encodeURIComponent
 /** @type {(url: URL) => void} */
 let arrived = () => {};
 
+/** Path and query of what is shown. */
+let shown = "";
+
+/** @param {URL} url */
+const viewOf = (url) => url.pathname + url.search;
+
 /**
  * Begins: `onarrive` is called for the present address and each one after it.
  *
  * @param {(url: URL) => void} onarrive
  */
 export function begin(onarrive) {
-  arrived = onarrive;
-  addEventListener("popstate", () => arrived(new URL(location.href)));
+  arrived = (url) => {
+    shown = viewOf(url);
+    onarrive(url);
+  };
+  addEventListener("popstate", () => {
+    const url = new URL(location.href);
+    // The link past the beginning leads to a place on the page, which is shown already.
+    if (viewOf(url) !== shown) arrived(url);
+  });
   document.addEventListener("click", follow);
   arrived(new URL(location.href));
 }
@@ -124,6 +137,7 @@ export function note(name, value) {
   if (value === null) url.searchParams.delete(name);
   else url.searchParams.set(name, value);
   history.replaceState(history.state, "", url);
+  shown = viewOf(url);
 }
 
 /** @param {MouseEvent} event */

@@ -28,7 +28,7 @@ export function spark() {
     /** @param {number[]} values */
     draw(values) {
       const points = trace(values, WIDTH, HEIGHT);
-      element.classList.toggle("empty", points.length === 0);
+      element.classList.toggle("blank", points.length === 0);
       if (points.length === 0) return;
       const path = points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
       const [x, y] = points[points.length - 1];

@@ -36,6 +36,15 @@ export function askToken(main) {
       { class: "message token", method: "post", action: "/" },
       h("h1", { tabindex: -1 }, t("token.heading")),
       h("p", {}, t("token.why")),
+      // For what keeps passwords: it wants a name to keep the token under.
+      h("input", {
+        type: "text",
+        name: "username",
+        value: "teiten",
+        autocomplete: "username",
+        hidden: true,
+        readonly: true,
+      }),
       h("label", { for: "token" }, t("token.label")),
       h("div", { class: "row" }, input, button),
       said,

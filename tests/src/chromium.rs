@@ -33,6 +33,10 @@ struct Pipe {
     /// Number of the last call.
     calls: u64,
     events: Vec<Event>,
+    /// Answers that do not come from where they are asked for: session, part of the URL, type and body.
+    made: Vec<(String, String, &'static str, String)>,
+    /// Sessions of frames that have a process of their own, and of the pages that they are in.
+    frames: Vec<(String, String)>,
 }
 
 /// What a page told without being asked.
@@ -49,6 +53,25 @@ pub struct Page<'a> {
     session: String,
     /// Events before this one are of documents before.
     since: RefCell<usize>,
+}
+
+/// What assistive technology is told of a part of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Such as `link`, `button`, `table`.
+    pub role: String,
+    pub name: String,
+}
+
+/// A key, by its name in the standard (UI Events), its number in Windows, and the text that it makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key(&'static str, u32, &'static str);
+
+impl Key {
+    pub const TAB: Self = Self("Tab", 9, "");
+    pub const ENTER: Self = Self("Enter", 13, "\r");
+    pub const ESCAPE: Self = Self("Escape", 27, "");
+    pub const LEFT: Self = Self("ArrowLeft", 37, "");
 }
 
 /// What style sheets may ask for.
@@ -107,7 +130,8 @@ impl Browser {
                 message.clear();
             }
         });
-        let pipe = Pipe { to, from: receiver, calls: 0, events: Vec::new() };
+        let pipe =
+            Pipe { to, from: receiver, calls: 0, events: Vec::new(), made: Vec::new(), frames: Vec::new() };
         let browser = Self { child, profile, pipe: RefCell::new(pipe) };
         browser.call("", "Browser.getVersion", json!({}));
         Some(browser)
@@ -120,13 +144,23 @@ impl Browser {
     /// If the browser does not.
     pub fn page(&self) -> Page<'_> {
         let text = |value: &Value| value.as_str().expect("a string").to_owned();
-        let target = text(&self.call("", "Target.createTarget", json!({"url": "about:blank"}))["targetId"]);
+        // In a window of its own: what is behind another tab is not drawn.
+        let create = json!({"url": "about:blank", "newWindow": true});
+        let target = text(&self.call("", "Target.createTarget", create)["targetId"]);
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&self.call("", "Target.attachToTarget", attach)["sessionId"]);
         for domain in ["Page", "Runtime", "Network", "Log"] {
             self.call(&session, &format!("{domain}.enable"), json!({}));
         }
+        let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": false, "flatten": true});
+        self.call(&session, "Target.setAutoAttach", attach);
         Page { browser: self, target, session, since: RefCell::new(0) }
+    }
+
+    /// Keeps what is downloaded in a directory, under the names that the pages give.
+    pub fn keep_downloads(&self, directory: &Path) {
+        let how = json!({"behavior": "allow", "downloadPath": directory});
+        self.call("", "Browser.setDownloadBehavior", how);
     }
 
     /// Sends a command, and waits for its result.
@@ -180,15 +214,42 @@ impl Pipe {
         self.calls
     }
 
-    /// Keeps an event. A request that waits to be decided on is one to refuse.
+    /// Keeps an event. A request that waits to be decided on is one to answer or to refuse, a dialog one to refuse.
     fn take(&mut self, mut message: Value) {
         let Some(method) = message["method"].as_str().map(str::to_owned) else { return };
         let session = message["sessionId"].as_str().unwrap_or_default().to_owned();
         let params = message["params"].take();
         if method == "Fetch.requestPaused" {
-            let refusal = json!({"requestId": params["requestId"], "errorReason": "BlockedByClient"});
-            self.send(&session, "Fetch.failRequest", refusal);
+            let url = params["request"]["url"].as_str().unwrap_or_default();
+            let made = self.made.iter().find(|(of, part, ..)| *of == session && url.contains(part));
+            let (method, what) = match made {
+                Some((.., kind, body)) => (
+                    "Fetch.fulfillRequest",
+                    json!({
+                        "requestId": params["requestId"], "responseCode": 200, "body": BASE64_STANDARD.encode(body),
+                        "responseHeaders": [{"name": "content-type", "value": kind}],
+                    }),
+                ),
+                None => (
+                    "Fetch.failRequest",
+                    json!({"requestId": params["requestId"], "errorReason": "BlockedByClient"}),
+                ),
+            };
+            self.send(&session, method, what);
         }
+        if method == "Page.javascriptDialogOpening" {
+            self.send(&session, "Page.handleJavaScriptDialog", json!({"accept": false}));
+        }
+        // What a frame does is done by its page.
+        if method == "Target.attachedToTarget" && !session.is_empty() {
+            let frame = params["sessionId"].as_str().unwrap_or_default().to_owned();
+            for domain in ["Runtime", "Network", "Log"] {
+                self.send(&frame, &format!("{domain}.enable"), json!({}));
+            }
+            self.frames.push((frame, session.clone()));
+        }
+        let page = self.frames.iter().find(|(frame, _)| *frame == session);
+        let session = page.map_or(session, |(_, page)| page.clone());
         self.events.push(Event { session, method, params });
     }
 }
@@ -250,6 +311,17 @@ impl Page<'_> {
         self.call("Fetch.enable", json!({"patterns": patterns}));
     }
 
+    /// Answers requests whose URLs contain a text, in the server's place.
+    pub fn answer(&self, part: &str, kind: &'static str, body: &str) {
+        let made = (self.session.clone(), part.to_owned(), kind, body.to_owned());
+        self.browser.pipe.borrow_mut().made.push(made);
+        let own = |(session, part, ..): &(String, String, _, _)| {
+            (*session == self.session).then(|| format!("*{part}*"))
+        };
+        let patterns: Vec<_> = self.browser.pipe.borrow().made.iter().filter_map(own).collect();
+        self.refuse(&patterns.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
     /// Size of the window's inside, in CSS pixels.
     pub fn resize(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
@@ -262,6 +334,115 @@ impl Page<'_> {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         let medium = if media.is_print { "print" } else { "screen" };
         self.call("Emulation.setEmulatedMedia", json!({"media": medium, "features": features}));
+    }
+
+    /// The language that the browser asks for, such as `ja`.
+    pub fn prefer_language(&self, language: &str) {
+        let agent = self.evaluate("navigator.userAgent");
+        let what = json!({"userAgent": agent, "acceptLanguage": language});
+        self.call("Emulation.setUserAgentOverride", what);
+    }
+
+    /// Moves the pointer onto the middle of an element, which is scrolled to; gives its place.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such element, or another one lies over it.
+    pub fn point(&self, selector: &str) -> (f64, f64) {
+        let place = self.evaluate(&format!(
+            "(() => {{
+                const element = document.querySelector({0});
+                if (!element) return `there is no ${{{0}}}`;
+                element.scrollIntoView({{ block: 'center', inline: 'center', behavior: 'instant' }});
+                const {{ x, y, width, height }} = element.getClientRects()[0] ?? {{}};
+                const at = [x + width / 2, y + height / 2];
+                const there = document.elementFromPoint(...at);
+                return element.contains(there) ? at : `${{there?.outerHTML}} is at ${{at}}, over ${{{0}}}`;
+            }})()",
+            json!(selector)
+        ));
+        let at = |axis: usize| place[axis].as_f64().unwrap_or_else(|| panic!("{place}"));
+        let (x, y) = (at(0), at(1));
+        self.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": y}));
+        (x, y)
+    }
+
+    /// Clicks on an element with the left button, as a hand does.
+    ///
+    /// # Panics
+    ///
+    /// As [`Page::point`].
+    pub fn click(&self, selector: &str) {
+        let (x, y) = self.point(selector);
+        for kind in ["mousePressed", "mouseReleased"] {
+            let what = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});
+            self.call("Input.dispatchMouseEvent", what);
+        }
+    }
+
+    /// Presses and releases a key.
+    pub fn press(&self, Key(name, number, text): Key) {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let what = json!({
+                "type": kind, "key": name, "code": name, "text": text,
+                "windowsVirtualKeyCode": number, "nativeVirtualKeyCode": number,
+            });
+            self.call("Input.dispatchKeyEvent", what);
+        }
+    }
+
+    /// Writes a text in the place of what stands in a field, and presses Enter.
+    ///
+    /// # Panics
+    ///
+    /// As [`Page::point`].
+    pub fn write(&self, selector: &str, text: &str) {
+        self.click(selector);
+        self.evaluate("document.activeElement.select()");
+        self.call("Input.insertText", json!({"text": text}));
+        self.press(Key::ENTER);
+    }
+
+    /// Chooses one of the options of a list.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such list or option.
+    pub fn choose(&self, selector: &str, value: &str) {
+        let chosen = self.evaluate(&format!(
+            "(() => {{
+                const list = document.querySelector({});
+                list.value = {};
+                list.dispatchEvent(new Event('change', {{ bubbles: true }}));
+                return list.selectedIndex >= 0;
+            }})()",
+            json!(selector),
+            json!(value)
+        ));
+        assert_eq!(chosen, true, "{selector} has no {value}");
+    }
+
+    /// What assistive technology is told of the page, part by part.
+    ///
+    /// # Panics
+    ///
+    /// If the browser does not say.
+    pub fn accessibility(&self) -> Vec<Node> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let nodes = tree["nodes"].as_array().expect("nodes");
+        let text = |value: &Value| value["value"].as_str().unwrap_or_default().trim().to_owned();
+        let told = nodes.iter().filter(|node| node["ignored"] != true);
+        told.map(|node| Node { role: text(&node["role"]), name: text(&node["name"]) }).collect()
+    }
+
+    /// The cookies that the page's server gets, as the protocol describes them.
+    ///
+    /// # Panics
+    ///
+    /// If the browser does not say.
+    pub fn cookies(&self) -> Vec<Value> {
+        self.call("Network.getCookies", json!({}))["cookies"].as_array().expect("cookies").clone()
     }
 
     /// The value of an expression; of a promise, what it becomes.
@@ -278,17 +459,41 @@ impl Page<'_> {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true.
+    /// The value of an expression in the newest frame within the page that has a process of its own, as those have
+    /// that may do nothing; none if there is no such frame, or not yet.
     ///
     /// # Panics
     ///
-    /// If it does not become true in time.
+    /// If it throws.
+    pub fn frame(&self, expression: &str) -> Option<Value> {
+        let frames = self.told(|event| {
+            let session = event.params["sessionId"].as_str()?;
+            let end = match event.method.as_str() {
+                "Target.attachedToTarget" => false,
+                "Target.detachedFromTarget" => true,
+                _ => return None,
+            };
+            Some((session.to_owned(), end))
+        });
+        let is_there = |session: &String| !frames.contains(&(session.clone(), true));
+        let (session, _) = frames.iter().rev().find(|(session, _)| is_there(session))?;
+        let what = json!({"expression": expression, "returnByValue": true});
+        let result = self.browser.call(session, "Runtime.evaluate", what);
+        assert_eq!(result.get("exceptionDetails"), None, "{expression}");
+        Some(result["result"]["value"].clone())
+    }
+
+    /// Waits until an expression is true, or something that is there.
+    ///
+    /// # Panics
+    ///
+    /// If it does not become so in time.
     pub fn wait_until(&self, expression: &str) {
-        wait_for(expression, || (self.evaluate(expression) == true).then_some(()));
+        wait_for(expression, || (self.evaluate(&format!("Boolean({expression})")) == true).then_some(()));
     }
 
     /// What stood in the console since the page was opened: the page's own messages, exceptions that nobody
-    /// caught, and what the browser complained about.
+    /// caught, what the browser complained about, and dialogs.
     pub fn messages(&self) -> Vec<String> {
         self.told(|event| match event.method.as_str() {
             "Runtime.consoleAPICalled" => {
@@ -296,6 +501,7 @@ impl Page<'_> {
             }
             "Runtime.exceptionThrown" => Some(format!("exception: {}", event.params["exceptionDetails"])),
             "Log.entryAdded" => Some(format!("log: {}", event.params["entry"]["text"])),
+            "Page.javascriptDialogOpening" => Some(format!("dialog: {}", event.params["message"])),
             _ => None,
         })
     }
@@ -309,15 +515,33 @@ impl Page<'_> {
         })
     }
 
-    /// Requests that came to nothing, and why.
+    /// Why requests came to nothing, but for those that the page itself gave up.
     pub fn failures(&self) -> Vec<String> {
         self.told(|event| {
             let text = event.params["errorText"].as_str()?;
-            (event.method == "Network.loadingFailed").then(|| text.to_owned())
+            let failed = event.method == "Network.loadingFailed" && event.params["canceled"] != true;
+            failed.then(|| text.to_owned())
         })
     }
 
-    fn told(&self, mut tell: impl FnMut(&Event) -> Option<String>) -> Vec<String> {
+    /// Status codes of the answers since the page was opened, and what they answer.
+    pub fn answers(&self) -> Vec<(u64, String)> {
+        self.told(|event| {
+            let response = &event.params["response"];
+            let answer = (response["status"].as_u64()?, response["url"].as_str()?.to_owned());
+            (event.method == "Network.responseReceived").then_some(answer)
+        })
+    }
+
+    /// Data of the server-sent events since the page was opened.
+    pub fn streamed(&self) -> Vec<String> {
+        self.told(|event| {
+            let data = event.params["data"].as_str()?;
+            (event.method == "Network.eventSourceMessageReceived").then(|| data.to_owned())
+        })
+    }
+
+    fn told<T>(&self, mut tell: impl FnMut(&Event) -> Option<T>) -> Vec<T> {
         // What was said before an answer has arrived before it.
         self.evaluate("new Promise(done => setTimeout(done))");
         let pipe = self.browser.pipe.borrow();

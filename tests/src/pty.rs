@@ -27,11 +27,23 @@ pub struct Pty {
     master: Option<File>,
     /// Keeps the terminal alive when the program is gone.
     slave: Option<OwnedFd>,
-    screen: Arc<Mutex<vt100::Parser>>,
+    screen: Arc<Mutex<Terminal>>,
     reader: Option<JoinHandle<()>>,
     /// Whether the reader is to leave the terminal alone.
     is_over: Arc<AtomicBool>,
     before: Modes,
+}
+
+type Terminal = vt100::Parser<Title>;
+
+/// The title of the window, as it was set last.
+#[derive(Default)]
+struct Title(Vec<u8>);
+
+impl vt100::Callbacks for Title {
+    fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
+        self.0 = title.to_vec();
+    }
 }
 
 /// How a terminal treats what is written and typed (termios).
@@ -113,7 +125,7 @@ impl Pty {
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         // Its ends of the terminal.
         drop(command);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
+        let screen = Arc::new(Mutex::new(Terminal::new_with_callbacks(rows, columns, 0, Title::default())));
         let (to, mut from) = (Arc::clone(&screen), master.try_clone().expect("a descriptor"));
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
@@ -149,6 +161,11 @@ impl Pty {
     /// What is on the screen now.
     pub fn screen(&self) -> vt100::Screen {
         lock(&self.screen).screen().clone()
+    }
+
+    /// The title of the window, as it was set last.
+    pub fn title(&self) -> Vec<u8> {
+        lock(&self.screen).callbacks().0.clone()
     }
 
     /// What is on the screen now, as text.
@@ -261,7 +278,7 @@ impl Drop for Pty {
     }
 }
 
-fn lock(screen: &Mutex<vt100::Parser>) -> MutexGuard<'_, vt100::Parser> {
+fn lock(screen: &Mutex<Terminal>) -> MutexGuard<'_, Terminal> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

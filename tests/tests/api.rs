@@ -262,12 +262,12 @@ async fn rows_are_bounded() {
     let path = store(&scratch);
     many_ports(&path);
     let api = api(&path);
-    let answer = get(&api, "query?period=2019-10-04&by=dst_port,region&sources=false").await.good().json();
+    let answer = get(&api, "query?period=2019-10-04&sources=false").await.good().json();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 10_000);
     let summary = &answer["summary"];
-    assert_eq!((&summary["given"], &summary["rows"]), (&json!(10_000), &json!(2 * PORTS + 1)));
+    assert_eq!((&summary["given"], &summary["rows"]), (&json!(10_000), &json!(PORTS + 1)));
     // 10,000 rows by 10 days and what two ends may add.
-    let by_time = "query?period=2019-10-01..2019-10-10&by=time,dst_port,region&sources=false";
+    let by_time = "query?period=2019-10-01..2019-10-10&by=time,dst_port&sources=false";
     let answer = get(&api, by_time).await.good().json();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 10_000 / 12);
     let by_sources = get(&api, "query?period=2019-10-04&by=dst_port,region,family&rank_by=sources").await;
@@ -277,17 +277,24 @@ async fn rows_are_bounded() {
 /// Ports that [`many_ports`] adds: more than rows are given, more than one look at the clock takes.
 const PORTS: usize = 40_000;
 
-/// Adds to the day a packet from each of two regions to each of many ports.
+/// Adds to the day a packet from each of two regions to each of many ports, in both cubes of ports.
 fn many_ports(store: &Path) {
-    let sql = format!(
-        "WITH RECURSIVE p(port) AS (SELECT 2000 UNION ALL SELECT port + 1 FROM p WHERE port < {})
-         INSERT INTO port_region (span, class, kind, port, region, family, sensor, packets, sources)
-         SELECT s.id, 0, 0, port, r.value, 4, 1, 1, NULL FROM span s, p, json_each('[\"JP\", \"DE\"]') r
-         WHERE s.level = 1",
+    let store = Connection::open(store).expect("the store");
+    let ports = format!(
+        "WITH RECURSIVE p(port) AS (SELECT 2000 UNION ALL SELECT port + 1 FROM p WHERE port < {})",
         2000 + PORTS - 2
     );
-    let rows = Connection::open(store).and_then(|store| store.execute(&sql, [])).expect("rows");
-    assert_eq!(rows, 2 * (PORTS - 1));
+    for (cube, column, values, packets) in
+        [("port_region", "region", "[\"JP\", \"DE\"]", 1), ("port_tool", "tool", "[0]", 2)]
+    {
+        let sql = format!(
+            "{ports} INSERT INTO {cube} (span, class, kind, port, {column}, family, sensor, packets, sources)
+             SELECT s.id, 0, 0, port, v.value, 4, 1, {packets}, NULL FROM span s, p, json_each('{values}') v
+             WHERE s.level = 1"
+        );
+        let rows = store.execute(&sql, []).expect("rows");
+        assert_eq!(rows * packets, 2 * (PORTS - 1), "{cube}");
+    }
 }
 
 #[tokio::test]
@@ -427,14 +434,17 @@ async fn reports_are_those_of_the_command_line() {
             let expected = said(&["--format", format, "--lang", lang]);
             assert_eq!(timeless(&got.body), timeless(&expected), "{format} {lang}");
             assert!(!got.headers.contains_key(header::CONTENT_DISPOSITION));
+            // The page alone has styles of its own, and may stand in a frame of the dashboard.
             let policy = got.header(header::CONTENT_SECURITY_POLICY);
+            assert_eq!(policy.contains("style-src 'unsafe-inline'"), format == "html", "{policy}");
             assert_eq!(policy.contains("frame-ancestors 'self'"), format == "html", "{policy}");
         }
     }
     let table = "report?period=2019-10-04&format=csv&table=ports&profile=internal&top=2&rank_by=sources&download=true";
     let got = get(&api, table).await.good();
     let words = ["--format=csv", "--table=ports", "--profile=internal", "--top=2", "--rank-by=sources"];
-    assert_eq!(got.body, said(&words));
+    // Lines that a child wrote come without their ends.
+    assert_eq!(got.body.replace("\r\n", "\n").trim_end(), said(&words).trim_end());
     let file = got.header(header::CONTENT_DISPOSITION);
     assert_eq!(file, "attachment; filename=\"teiten-2019-10-04-en-ports.csv\"");
 }
@@ -832,12 +842,13 @@ proptest! {
 
     /// Bytes that are no UTF-8, half of an escape, and whatever else a request line may carry.
     #[test]
-    fn no_query_breaks_it(query in "[A-Za-z0-9%&=?/:@!$'()*+,;._~-]{0,60}") {
+    fn no_query_breaks_it(query in "[!-~&&[^#\"<>^`{|}\\\\]]{0,60}") {
         static API: LazyLock<(Router, tokio::runtime::Runtime)> = LazyLock::new(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             (api(&store(shared())), runtime)
         });
         let uri = format!("query?{query}");
+        prop_assume!(format!("/api/v1/{uri}").parse::<axum::http::Uri>().is_ok());
         check("query", &API.1.block_on(get(&API.0, &uri)));
     }
 }

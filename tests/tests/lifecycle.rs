@@ -404,7 +404,8 @@ fn status_at_all_times() {
     );
     let epoch = loaded["epoch"].as_i64().expect("an epoch");
     let last = loaded["last_epoch_kept"].as_i64().expect("an epoch");
-    assert!((1..=2).contains(&(epoch - last)), "{running}");
+    // The kernel is looked at first, and the store may have gone on meanwhile.
+    assert!((0..=2).contains(&(epoch - last)), "{running}");
     assert!(station.kept().last_epoch().unwrap() >= last, "{running}");
     let lag = running["store"]["lag_seconds"].as_f64().expect("seconds");
     assert!((0.0..10.0).contains(&lag), "{running}");

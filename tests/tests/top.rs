@@ -221,7 +221,7 @@ fn ports_and_regions_are_shown() {
     let pty = shown(&server.url());
     assert_eq!(
         row(&pty, "telnet"),
-        "  1 23/tcp     telnet                ▃▆█       40   40,000  57.1 %      400,000"
+        "  1 23/tcp     telnet               ▃▆█       40     40,000  57.1 %      400,000"
     );
     assert!(pty.screen().alternate_screen() && pty.screen().hide_cursor() && pty.modes().is_raw());
     let first = row(&pty, "teiten");
@@ -232,7 +232,7 @@ fn ports_and_regions_are_shown() {
     assert!(row(&pty, "packets/s").starts_with("100 packets/s"));
     assert!(row(&pty, "since start").contains("1,000,000"));
     pty.write("\t");
-    let regions = row(&pty, "Netherlands");
+    let regions = row(&pty, "Netherl");
     assert!(regions.starts_with("  1 NL ") && regions.contains("71.4 %"), "{regions}");
     assert!(row(&pty, "unknown").starts_with("  – unknown"));
     for (key, text) in [("3", "mirai"), ("4", "80/tcp"), ("5", "west"), ("6", "1,300,000"), ("1", "telnet")] {
@@ -393,11 +393,12 @@ fn garbage_is_told_and_survived() {
     hostile["messages"] = json!(["\u{1b}]0;title\u{7}bad\u{9b}31m news"]);
     hostile["seconds"] = json!(-1.0);
     server.send(&hostile);
-    pty.wait_text("bad");
+    // The screen of the tests leaves U+FFFD out.
+    pty.wait_text("]0;titlebad31m news");
     assert!(pty.text().contains("telnet"), "the screen is not cleared");
-    assert_eq!(pty.screen().title(), "");
+    assert_eq!(pty.title(), b"", "no command to the terminal comes through");
     pty.write("5");
-    pty.wait_text("we\u{fffd}[2Jst");
+    pty.wait_text("we[2Jst");
     pty.write("1");
 
     let wrong = [
@@ -601,7 +602,7 @@ fn colours_are_left_out_where_nobody_wants_them() {
         let pty = Pty::start(command, 80, 24);
         pty.wait_text("lost 7 since start");
         let screen = pty.screen();
-        let cells = (0..24).flat_map(|row| (0..80).filter_map(move |column| Some((row, column))));
+        let cells = (0..24).flat_map(|row| (0..80).map(move |column| (row, column)));
         let cells: Vec<_> = cells.filter_map(|(row, column)| screen.cell(row, column)).collect();
         let has_colours = cells.iter().any(|cell| cell.fgcolor() != vt100::Color::Default);
         assert_eq!(has_colours, no_color.is_empty());

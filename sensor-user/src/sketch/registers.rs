@@ -110,12 +110,26 @@ impl Registers {
     /// How many registers have each rank.
     pub fn histogram(&self) -> [u16; MAX_RANK as usize + 1] {
         let mut counts = [0; MAX_RANK as usize + 1];
-        let mut set = 0;
-        for (_, rank) in self.iter() {
-            counts[usize::from(rank)] += 1;
-            set += 1;
+        match self {
+            Self::Few(list) => {
+                counts[0] = (COUNT - list.len()) as u16;
+                for &entry in list {
+                    counts[usize::from(unpack(entry).1)] += 1;
+                }
+            }
+            Self::Many(ranks) => {
+                // Apart, as neighbours are often alike, and one count would wait for the other.
+                let mut apart = [[0u16; MAX_RANK as usize + 1]; 4];
+                for four in ranks.as_chunks::<4>().0 {
+                    for (counts, &rank) in apart.iter_mut().zip(four) {
+                        counts[usize::from(rank)] += 1;
+                    }
+                }
+                for (rank, count) in counts.iter_mut().enumerate() {
+                    *count = apart.iter().map(|counts| counts[rank]).sum();
+                }
+            }
         }
-        counts[0] = COUNT as u16 - set;
         counts
     }
 }

@@ -152,7 +152,7 @@ pub enum Refused {
     #[error(
         "no TLS with {address}: {error}; --ca-file FILE names authorities to trust, http:// does without"
     )]
-    Tls { address: String, error: io::Error },
+    Tls { address: String, error: String },
     #[error("{address} does not speak HTTP as an agent does: {error}")]
     Http { address: String, error: hyper::Error },
     #[error("{address} wants a token: name its file with --token-file FILE, or in TEITEN_TOKEN_FILE")]
@@ -278,7 +278,11 @@ impl Client {
             match &self.tls {
                 None => ask(stream, request).await.map_err(http),
                 Some((connector, name)) => {
-                    let tls = |error| Refused::Tls { address: address(), error };
+                    // It may quote the certificate.
+                    let tls = |error: io::Error| {
+                        let error = clean(&error.to_string());
+                        Refused::Tls { address: address(), error }
+                    };
                     let stream = connector.connect(name.clone(), stream).await.map_err(tls)?;
                     ask(stream, request).await.map_err(http)
                 }
@@ -520,7 +524,7 @@ mod tests {
             ("http://sensor.example/#a", "it has more than a path"),
             ("http://sensor.example:0", "its port is 0"),
             ("http://sensor.example:99999", "its port is no number"),
-            ("http://sensor.example:x", "it is no URL"),
+            ("http://sensor.example:x", "its port is no number"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}` is no address of an agent: {reason}")), "{error}");

@@ -147,7 +147,7 @@ fn above(state: &State, snapshot: &Snapshot, area: Rect, theme: Theme) -> Vec<Li
         (6, vec![place(snapshot)]),
         (3, rate_lines(snapshot, columns, if is_tall { 3 } else { 1 }, theme)),
         (4, count_lines(snapshot, columns)),
-        (5, vec![outcomes(snapshot, theme)]),
+        (5, vec![outcomes(snapshot, columns, theme)]),
         (2, alarms),
         (7, if is_tall { vec![Line::default()] } else { Vec::new() }),
     ];
@@ -206,8 +206,10 @@ fn alarms(snapshot: &Snapshot) -> Vec<String> {
             alarms.push(format!("{interface} is down or gone: nothing is counted there"));
         }
         if let Some(dropped) = of.dropped.filter(|dropped| *dropped > 0) {
-            alarms
-                .push(format!("{interface} itself has dropped {}: nobody can count these", number(dropped)));
+            alarms.push(format!(
+                "{interface} has missed {} for want of buffers: nobody can count these",
+                number(dropped)
+            ));
         }
     }
     alarms
@@ -281,22 +283,24 @@ fn count_lines(snapshot: &Snapshot, columns: u16) -> Vec<Line<'static>> {
     ]
 }
 
-/// Frames that are no packets, and packets without a source.
-fn outcomes(snapshot: &Snapshot, theme: Theme) -> Line<'static> {
+/// Packets without a source, and frames that are no packets, since the start.
+fn outcomes(snapshot: &Snapshot, columns: u16, theme: Theme) -> Line<'static> {
     let all = &snapshot.total;
     let counts = [
-        ("local", all.local),
-        ("unwatched", all.unwatched),
-        ("non-IP", all.non_ip),
-        ("malformed", all.malformed),
+        ("lost ", all.lost),
+        ("  local ", all.local),
+        ("  unwatched ", all.unwatched),
+        ("  non-IP ", all.non_ip),
+        ("  malformed ", all.malformed),
     ];
-    let mut spans = vec![Span::styled("beside them", QUIET)];
-    for (name, frames) in counts {
-        spans.push(Span::styled(format!("  {name} "), QUIET));
-        spans.push(Span::raw(count(frames, 11)));
+    let words: usize = counts.iter().map(|(word, _)| word.len()).sum();
+    let column = usize::from(columns).saturating_sub(words) / counts.len();
+    let mut spans = Vec::new();
+    for (index, (word, frames)) in counts.into_iter().enumerate() {
+        let is_bad = index == 0 && frames > 0;
+        spans.push(Span::styled(word, if is_bad { theme.bad() } else { QUIET }));
+        spans.push(Span::styled(count(frames, column), if is_bad { theme.bad() } else { Style::new() }));
     }
-    let style = if all.lost > 0 { theme.bad() } else { QUIET };
-    spans.push(Span::styled(format!("  lost {}", count(all.lost, 11)), style));
     Line::from(spans)
 }
 
@@ -354,7 +358,8 @@ fn views(
             _ if shown.contains(&view) => STRONG,
             _ => QUIET,
         };
-        spans.push(Span::styled(format!(" {} {} ", index + 1, view.title()), style));
+        spans.push(Span::styled(format!("{} {}", index + 1, view.title()), style));
+        spans.push(Span::raw(" "));
     }
     let taken: usize = spans.iter().map(Span::width).sum();
     let place = match rows {
@@ -362,7 +367,7 @@ fn views(
         _ => format!("{}–{} of {rows}", first + 1, rows.min(first + page)),
     };
     let room = usize::from(columns).saturating_sub(taken);
-    if width(&place) < room {
+    if width(&place) <= room {
         spans.push(Span::styled(fit(&place, room, true), QUIET));
     }
     Line::from(spans)
@@ -423,12 +428,12 @@ fn draw_table(
 /// What keys do now.
 fn footer(state: &State) -> Line<'static> {
     const KEYS: &str = "q quit  Tab view  s sort  r reverse  / filter  p pause  ? help";
-    let filter = Span::styled(format!("/{}", state.filter), STRONG);
+    let filter = Span::styled(format!("/{}", state.filter()), STRONG);
     if state.is_typing {
         let cursor = Span::styled(" ", Style::new().add_modifier(Modifier::REVERSED));
         return Line::from(vec![filter, cursor, Span::styled("  Enter keeps it  Esc clears it", QUIET)]);
     }
-    if state.filter.is_empty() {
+    if state.filter().is_empty() {
         return Line::styled(KEYS, QUIET);
     }
     Line::from(vec![filter, Span::styled(format!("  Esc clears it  {KEYS}"), QUIET)])
@@ -528,16 +533,16 @@ mod tests {
     fn eighty_by_twenty_four_show_what_matters() {
         let screen = screen(&mut with(sample::value()), 80, 24);
         assert_eq!(
-            screen,
+            screen[..8],
             [
                 "teiten  sensor01 at http://127.0.0.1:8642                   2026-11-23 20:14:08Z",
                 "since 2026-11-23 18:00:00Z, every 10 s; on eth1 (native), eth2 (generic); sensor",
-                "123 packets/s                                               ▁▂█  at most 123",
-                "                       packets             scan      backscatter            other",
-                "now/s                      123              100               20              3.4",
-                "last hour               12,340           10,000            2,000              340",
-                "since start          1,234,000        1,000,000          200,000           34,000",
-                "beside them  local 6,000  unwatched 13,000  non-IP 17,000  malformed 12,000  lost 0",
+                "123 packets/s                                                   ▁▂█  at most 123",
+                "                      packets             scan      backscatter            other",
+                "now/s                     123              100               20              3.4",
+                "last hour              12,340           10,000            2,000              340",
+                "since start         1,234,000        1,000,000          200,000           34,000",
+                "lost 0  local 6,000  unwatched 13,000  non-IP 17,000  malformed 12,000",
             ]
         );
     }
@@ -545,13 +550,13 @@ mod tests {
     #[test]
     fn the_ports_are_below() {
         let screen = screen(&mut with(sample::value()), 80, 24);
-        assert!(screen[8].starts_with(" 1 ports  2 regions  3 tools "), "{}", screen[8]);
+        assert!(screen[8].starts_with("1 ports 2 regions 3 tools "), "{}", screen[8]);
         assert!(screen[8].ends_with("1–4 of 4"));
         assert_eq!(
             screen[9..11],
             [
-                "    PORT       NAME             TREND    NOW/S ▼LAST HOUR   SHARE  SINCE START",
-                "  1 23/tcp     telnet             ▂██       50      5,000  50.0 %      400,000",
+                "    PORT       NAME               TREND    NOW/S ▼LAST HOUR   SHARE  SINCE START",
+                "  1 23/tcp     telnet               ▂██       50      5,000  50.0 %      400,000",
             ]
         );
         assert_eq!(screen[23], "q quit  Tab view  s sort  r reverse  / filter  p pause  ? help");
@@ -592,12 +597,12 @@ mod tests {
             "raise --spill-memory",
             "uncounted 3: frames without counters",
             "accounting identities broken 2",
-            "malformed 12,000  lost 12,345",
+            "lost 12,345  local 6,000",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert_eq!(style_of(&mut state, "lost 12,345", true), (Color::Red, Modifier::BOLD));
-        assert_eq!(style_of(&mut state, "lost 12,345", false), (Color::Reset, Modifier::BOLD));
+        assert_eq!(style_of(&mut state, "lost 12,345 since", true), (Color::Red, Modifier::BOLD));
+        assert_eq!(style_of(&mut state, "lost 12,345 since", false), (Color::Reset, Modifier::BOLD));
 
         let mut value = sample::value();
         value["store"]["trouble"] = json!("full");
@@ -698,7 +703,7 @@ mod tests {
         let mut state = with(value);
         let mut shown =
             |rows| screen(&mut state, 80, rows).iter().filter(|line| line.contains("/udp")).count();
-        assert_eq!([5, 7, 10, 24, 40].map(&mut shown), [1, 3, 5, 13, 26]);
+        assert_eq!([5, 7, 10, 24, 40].map(&mut shown), [1, 3, 3, 13, 26]);
     }
 
     #[test]

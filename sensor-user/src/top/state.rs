@@ -51,7 +51,6 @@ pub struct State {
     /// While paused.
     pub missed: Option<Missed>,
     pub view: View,
-    pub filter: String,
     /// Whether keys go to the filter.
     pub is_typing: bool,
     pub is_help: bool,
@@ -59,9 +58,10 @@ pub struct State {
     tables: [Table; View::ALL.len()],
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Table {
     sort: Sort,
+    filter: String,
     /// The first row that is shown.
     first: usize,
     /// How many rows are shown, as of the last drawing.
@@ -71,7 +71,8 @@ struct Table {
 impl State {
     /// Before the first snapshot.
     pub fn new(names: Names, address: String) -> Self {
-        let tables = View::ALL.map(|view| Table { sort: view.first_sort(), first: 0, page: 1 });
+        let tables =
+            View::ALL.map(|view| Table { sort: view.first_sort(), filter: String::new(), first: 0, page: 1 });
         Self {
             names,
             address,
@@ -81,7 +82,6 @@ impl State {
             newest: None,
             missed: None,
             view: View::Ports,
-            filter: String::new(),
             is_typing: false,
             is_help: false,
             tables,
@@ -177,24 +177,28 @@ impl State {
                 self.set_filter(String::new());
             }
             KeyCode::Backspace => {
-                let mut filter = self.filter.clone();
+                let mut filter = self.filter().to_owned();
                 filter.pop();
                 self.set_filter(filter);
             }
             KeyCode::Char(character)
-                if !character.is_control() && self.filter.chars().count() < LONGEST_FILTER =>
+                if !character.is_control() && self.filter().chars().count() < LONGEST_FILTER =>
             {
-                self.set_filter(format!("{}{character}", self.filter));
+                self.set_filter(format!("{}{character}", self.filter()));
             }
             _ => {}
         }
     }
 
     fn set_filter(&mut self, filter: String) {
-        self.filter = filter;
-        for table in &mut self.tables {
-            table.first = 0;
-        }
+        let table = &mut self.tables[self.view as usize];
+        table.filter = filter;
+        table.first = 0;
+    }
+
+    /// What rows of the view must contain.
+    pub fn filter(&self) -> &str {
+        &self.tables[self.view as usize].filter
     }
 
     fn turn(&mut self, by: usize) {
@@ -233,9 +237,10 @@ impl State {
         self.tables[view as usize].sort
     }
 
-    /// The rows of a view that match the filter, in their order.
+    /// The rows of a view that match its filter, in their order.
     pub fn rows(&self, view: View) -> Vec<Row> {
-        let rows = |snapshot| table::rows(view, snapshot, &self.names, self.sort(view), &self.filter);
+        let Table { sort, filter, .. } = &self.tables[view as usize];
+        let rows = |snapshot| table::rows(view, snapshot, &self.names, *sort, filter);
         self.shown.as_ref().map(rows).unwrap_or_default()
     }
 
@@ -306,7 +311,7 @@ mod tests {
         write(&mut state, "/");
         assert_eq!(control(&mut state, 'c'), Wish::Quit, "while typing, too");
         write(&mut state, "q");
-        assert_eq!(state.filter, "q");
+        assert_eq!(state.filter(), "q");
     }
 
     #[test]
@@ -362,12 +367,15 @@ mod tests {
         assert_eq!(keys(&state).len(), 4);
         write(&mut state, "/x");
         press(&mut state, KeyCode::Esc);
-        assert!(!state.is_typing && state.filter.is_empty());
+        assert!(!state.is_typing && state.filter().is_empty());
         write(&mut state, "/");
         write(&mut state, &"x".repeat(100));
-        assert_eq!(state.filter.len(), LONGEST_FILTER);
+        assert_eq!(state.filter().len(), LONGEST_FILTER);
+        state.view = View::Regions;
+        assert_eq!(keys(&state).len(), 3, "each view has its own");
+        state.view = View::Ports;
         control(&mut state, 'u');
-        assert_eq!(state.filter, "");
+        assert_eq!(state.filter(), "");
     }
 
     #[test]

@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(titles(View::Ports, sort, 58), ["PORT", "TREND", "NOW/S", "LAST HOUR", "SHARE"]);
         assert_eq!(
             titles(View::Ports, Sort { column: 6, ..sort }, 58),
-            ["PORT", "TREND", "NOW/S", "SINCE START"]
+            ["PORT", "NOW/S", "LAST HOUR", "SINCE START"]
         );
     }
 

@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, BufWriter, Stdout, Write},
-    mem, panic,
+    mem::{self, ManuallyDrop},
+    panic,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +25,9 @@ use tokio::sync::mpsc;
 
 /// A terminal that is ours. It is given back when this is dropped, and before a panic is told.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would tell standard error that the cursor cannot be shown, which ends in a panic where that is
+    /// gone as well. [`Taken`] shows the cursor.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     _taken: Taken,
 }
 
@@ -51,7 +54,7 @@ impl Screen {
         // A frame is written as a whole.
         let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, io::stdout()));
         let terminal = Terminal::new(backend)?;
-        Ok(Self { terminal, _taken: taken })
+        Ok(Self { terminal: ManuallyDrop::new(terminal), _taken: taken })
     }
 
     /// Draws what has changed.
@@ -83,7 +86,9 @@ impl Screen {
     pub fn again(&mut self) -> io::Result<()> {
         terminal::disable_raw_mode()?;
         take_over()?;
-        self.terminal.clear()
+        // Not `clear`, which asks the terminal for its cursor: whoever reads the keys would take the answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 }
 

@@ -466,7 +466,7 @@ function fields(onchange) {
     ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
     put("where", text(t("field.where.hint"), 30)),
-    h("button", { type: "submit", class: "hidden" }, t("history.ask")),
+    h("button", { type: "submit", class: "hidden", tabindex: -1 }, t("history.ask")),
   );
 
   const fail = (/** @type {string} */ name, /** @type {string} */ said) => {

@@ -288,7 +288,7 @@ function options(onchange) {
         ["internal", t("report.profile.internal")],
       ]),
     ),
-    h("button", { type: "submit", class: "hidden" }, t("history.ask")),
+    h("button", { type: "submit", class: "hidden", tabindex: -1 }, t("history.ask")),
   );
   return {
     element,

@@ -696,7 +696,7 @@ fn rows_that_are_left_out_are_told() {
         "1 row of this ranking is left out, as the port was seen from fewer than 10 sources.",
         "送信元が10未満のポート番号が1件あり、この順位から除いている。",
     ];
-    for id in ["ports", "sensor-ports-ume", "group-ports-domestic", "ports-without-surveys"] {
+    for id in ["ports", "sensor-ports-1", "group-ports-domestic", "ports-without-surveys"] {
         let notes = notes(&report, id);
         assert!(notes.iter().zip(expected).all(|(notes, told)| notes.contains(told)), "{id}: {notes:?}");
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use super::{
-    GatherError, Gathering,
+    Days, GatherError, Gathering,
     panel::{Scale, Scales},
     ranking::Ranks,
     rest::share,
@@ -68,8 +68,7 @@ impl Draft {
 impl Gathering<'_> {
     pub fn findings(
         &self,
-        services: &DailyCounts<Service>,
-        regions: &DailyCounts<Region>,
+        days: &Days,
         silent: Silent,
         ports: &Ranks<Service>,
         ranking: &Ranking<Region>,
@@ -77,6 +76,7 @@ impl Gathering<'_> {
         let mut tested = silent.tested;
         let mut findings = silent.findings;
 
+        let Days { services, regions } = days;
         let scales = self.panel.scales(&self.tested);
         let (mut drafts, ports_tested) =
             self.changes(&scales, services, |&service| Some(of_service(service)));

@@ -21,12 +21,12 @@ use std::{collections::BTreeMap, ops::Range, thread};
 use jiff::civil::Date;
 use sensor_common::kind::Kind;
 
-use self::{panel::Panel, silences::Silent};
+use self::{panel::Panel, ranking::Ranks, silences::Silent};
 use super::{
     advisories::Advisory,
     model::{
-        AdvisoryMatch, AdvisoryService, Finding, LEAST_RANKED, Parameters, Profile, RankBy, Ranked, Report,
-        SCHEMA, Stretch, What,
+        AdvisoryMatch, AdvisoryService, Backscatter, Finding, LEAST_RANKED, Parameters, Part, Profile,
+        RankBy, Ranked, Report, SCHEMA, Stretch, Surveys, Tools, Totals, What,
     },
     scanners::Scanner,
 };
@@ -84,24 +84,34 @@ pub enum GatherError {
 pub fn gather(reader: &Reader, request: &Request<'_>) -> Result<Report, GatherError> {
     reader.at_rest(|other| {
         let gathering = Gathering::new(reader, request)?;
-        // Both take long, and neither needs the other.
+        // Silences are found in as much time as most else is counted, and neither needs the other.
         let (silent, counted) = thread::scope(|scope| {
             let counted = scope.spawn(move || Gathering::new(&other, request)?.counted());
             let silent = gathering.silences();
             (silent, counted.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        gathering.report(silent?, &counted?)
+        gathering.report(silent?, counted?)
     })
 }
 
-/// Packets by day: all that is told of whole rankings.
-struct Counted {
+/// Packets by day of some sensors.
+struct Days {
     services: DailyCounts<Service>,
     regions: DailyCounts<Region>,
-    /// Those of the sensors that tests go by, unless these are all.
-    tested: Option<(DailyCounts<Service>, DailyCounts<Region>)>,
-    /// Sums of the period of each of its sensors, where there are several.
-    of_sensors: Option<Vec<(Service, SensorRow, u64)>>,
+}
+
+/// What is told whatever the days are on which the sensors were blind.
+struct Counted {
+    all: Days,
+    /// Of the sensors that tests go by, unless these are all.
+    tested: Option<Days>,
+    ports: Ranks<Service>,
+    regions: Ranks<Region>,
+    totals: Totals,
+    surveys: Surveys,
+    tools: Tools,
+    backscatter: Backscatter,
+    parts: Vec<Part>,
 }
 
 /// The first second and the first one after all that a report of a period looks at.
@@ -159,20 +169,25 @@ impl<'a> Gathering<'a> {
     }
 
     fn counted(&self) -> Result<Counted, GatherError> {
-        let everyone = self.everyone();
-        let tested = match self.tested == everyone {
-            true => None,
-            false => Some((self.daily(&self.tested, &[], &[])?, self.daily(&self.tested, &[], &[])?)),
+        let days = |sensors: &[usize]| -> Result<Days, GatherError> {
+            let (services, regions) = (self.daily(sensors, &[], &[])?, self.daily(sensors, &[], &[])?);
+            Ok(Days { services, regions })
         };
-        let of_sensors = (self.present.len() > 1).then(|| self.of_sensors()).transpose()?;
-        Ok(Counted {
-            services: self.daily(&everyone, &[], &[])?,
-            regions: self.daily(&everyone, &[], &[])?,
-            tested,
-            of_sensors,
-        })
+        let everyone = self.everyone();
+        let all = days(&everyone)?;
+        let tested = (self.tested != everyone).then(|| days(&self.tested)).transpose()?;
+        let panel = tested.as_ref().unwrap_or(&all);
+        let ports = self.services(&all.services, &panel.services)?;
+        let regions = self.regions(&all.regions, &panel.regions)?;
+        let totals = self.totals(&all.regions, &panel.regions)?;
+        let surveys = self.surveys(&ports.sums, &regions.sums, totals.packets)?;
+        let tools = self.tools(&ports.table, &regions.table)?;
+        let parts = if self.present.len() < 2 { Vec::new() } else { self.parts(&self.of_sensors()?)? };
+        let backscatter = self.backscatter()?;
+        Ok(Counted { all, tested, ports, regions, totals, surveys, tools, backscatter, parts })
     }
 
+    /// Packets of the period by service and sensor.
     fn of_sensors(&self) -> Result<Vec<(Service, SensorRow, u64)>, GatherError> {
         let rows = self.rows(&self.present);
         let sums = self.reader.sums(&self.asked(&self.now, &self.present, &rows))?;
@@ -180,27 +195,20 @@ impl<'a> Gathering<'a> {
         Ok(sums.filter(|&(.., packets)| packets > 0).collect())
     }
 
-    fn report(mut self, silent: Silent, counted: &Counted) -> Result<Report, GatherError> {
+    fn report(mut self, silent: Silent, counted: Counted) -> Result<Report, GatherError> {
         for &day in &silent.blind_days {
             self.panel.set_blind(day);
         }
-        let Counted { services, regions, tested, of_sensors } = counted;
-        let (panel_services, panel_regions) =
-            tested.as_ref().map_or((services, regions), |(services, regions)| (services, regions));
-
-        let ports = self.services(services, panel_services)?;
-        let regions_ranked = self.regions(regions, panel_regions)?;
+        let Counted { all, tested, mut ports, mut regions, .. } = counted;
+        self.mark_close(&mut ports.table, &all.services);
+        self.mark_close(&mut regions.table, &all.regions);
         let (findings, tested) =
-            self.findings(panel_services, panel_regions, silent, &ports, &regions_ranked.table)?;
-        let totals = self.totals(regions, panel_regions)?;
-        let surveys = self.surveys(&ports.sums, &regions_ranked.sums, totals.packets)?;
-        let tools = self.tools(&ports.table, &regions_ranked.table)?;
-        let backscatter = self.backscatter()?;
+            self.findings(tested.as_ref().unwrap_or(&all), silent, &ports, &regions.table)?;
+        let Counted { totals, surveys, tools, backscatter, parts, .. } = counted;
         let quality = self.quality()?;
-        let corrections = self.corrections(&ports, &regions_ranked);
+        let corrections = self.corrections(&ports, &regions);
         let port_trend = self.port_trend(&ports.table, &findings)?;
-        let region_trend = self.region_trend(&regions_ranked.table, &findings)?;
-        let parts = of_sensors.as_ref().map_or_else(|| Ok(Vec::new()), |counts| self.parts(counts))?;
+        let region_trend = self.region_trend(&regions.table, &findings)?;
         let advisories = self.advisories(&ports.table.rows, &findings);
         let few_sources = self.few_sources(&ports.table, &parts, &findings, &surveys)?;
         let request = self.request;
@@ -222,7 +230,7 @@ impl<'a> Gathering<'a> {
             quality,
             totals,
             ports: ports.table,
-            regions: regions_ranked.table,
+            regions: regions.table,
             port_trend,
             region_trend,
             parts,

@@ -212,22 +212,13 @@ impl Gathering<'_> {
         now.truncate(self.depth());
         let top: Vec<S> = now.iter().map(|&(subject, _)| subject).collect();
         let details = details(&top)?;
-        let mut last: Option<Vec<Option<f64>>> = None;
         let rows = now.iter().zip(ranks(&now)).map(|(&(subject, value), rank)| {
-            let days = self.dense(counts, &subject);
-            let valid: Vec<Option<f64>> = self
-                .now
-                .clone()
-                .map(|day| self.panel.counts(&self.present, day).then(|| days[day] as f64))
-                .collect();
-            let close = last.as_ref().is_some_and(|last| rank::close(last, &valid));
-            last = Some(valid);
             let Details { sources, rate } = details.get(&subject).copied().unwrap_or_default();
             let of_panel = |days| sum_of(panel.days(&subject), days);
             let packets_then = || packets_before.get(&subject).copied().unwrap_or(0);
             Ranked {
                 rank,
-                close,
+                close: false,
                 subject,
                 packets: packets.get(&subject).copied().unwrap_or(0),
                 sources,
@@ -256,6 +247,18 @@ impl Gathering<'_> {
             sums: packets,
             before,
         })
+    }
+
+    /// Marks the rows that the days which count do not tell apart from the row above.
+    pub fn mark_close<S: Copy + Ord>(&self, ranking: &mut Ranking<S>, counts: &DailyCounts<S>) {
+        let mut last: Option<Vec<Option<f64>>> = None;
+        for row in &mut ranking.rows {
+            let days = self.dense(counts, &row.subject);
+            let valid = |day| self.panel.counts(&self.present, day).then(|| days[day] as f64);
+            let valid: Vec<Option<f64>> = self.now.clone().map(valid).collect();
+            row.close = last.is_some_and(|last| rank::close(&last, &valid));
+            last = Some(valid);
+        }
     }
 
     /// Change on the period before; `None` if nobody who watched in both can tell.

@@ -22,7 +22,7 @@ use crate::{
         },
         scanners::Scanner,
     },
-    store::query::{Measured, Query},
+    store::query::{Daily, Measured, Query},
 };
 
 /// Rows of lists.
@@ -143,7 +143,7 @@ impl Gathering<'_> {
         surveys: &Surveys,
     ) -> Result<Vec<Service>, GatherError> {
         let least = self.request.parameters.period.least_sources;
-        let mut sources: HashMap<Service, u64> =
+        let known: HashMap<Service, u64> =
             ports.rows.iter().map(|row| (row.subject, row.sources.unwrap_or(0))).collect();
         let of_parts = parts.iter().flat_map(|part| &part.ports).map(|row| row.service);
         let of_surveys = surveys.ports_without.iter().flatten().map(|row| row.subject);
@@ -160,16 +160,23 @@ impl Gathering<'_> {
         let mut unknown: Vec<Service> = of_parts
             .chain(of_surveys)
             .chain(of_findings)
-            .filter(|service| !sources.contains_key(service))
+            .filter(|service| !known.contains_key(service))
             .collect();
         unknown.sort_unstable();
         unknown.dedup();
-        sources.extend(unknown.iter().map(|&service| (service, 0)));
-        for (service, row) in self.ask_services(&self.now, &unknown, &[], &self.everyone(), false)? {
-            sources.insert(service, row.sources.unwrap_or(0));
+        let everyone = self.everyone();
+        let rows = self.rows(&everyone);
+        let (from, _) = self.bounds(&self.now);
+        let asked = Daily { from, ..self.asked(&self.now, &everyone, &rows) };
+        let mut few = Vec::new();
+        // Apart: only of ports the store is told which rows to look at.
+        let (ports, types): (Vec<Service>, Vec<Service>) =
+            unknown.into_iter().partition(|service| service.has_port());
+        for services in [ports, types] {
+            let asked = Daily { services: Some(&services), ..asked };
+            few.extend(self.reader.of_few_sources(&asked, least)?);
         }
-        let mut few: Vec<Service> =
-            sources.into_iter().filter(|&(_, sources)| sources < least).map(|(service, _)| service).collect();
+        few.extend(known.into_iter().filter(|&(_, sources)| sources < least).map(|(service, _)| service));
         few.sort_unstable();
         Ok(few)
     }

@@ -32,7 +32,7 @@ pub struct Limits {
     pub threads: usize,
     /// Questions that wait for one of them.
     pub waiting: usize,
-    /// How long a question may wait. A report may wait as long as one may take.
+    /// How long a question may wait. A report may wait as long as one may take, if that is longer.
     pub wait: Duration,
     /// How long it may take then.
     pub question: Duration,
@@ -217,7 +217,7 @@ impl Shared {
             let wait = match job.kind {
                 Kind::Question => self.limits.wait,
                 // They wait for each other.
-                Kind::Report => self.limits.report,
+                Kind::Report => self.limits.report.max(self.limits.wait),
             };
             let started = if waited > wait { Err(busy()) } else { Ok(()) };
             // A question that panics must not take the thread from all others; the panic is told on standard error.

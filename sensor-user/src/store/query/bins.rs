@@ -275,7 +275,7 @@ impl<'c> Statements<'c> {
 }
 
 impl Union {
-    fn try_add(&mut self, bytes: &[u8]) {
+    pub(super) fn try_add(&mut self, bytes: &[u8]) {
         self.failed = self.failed || self.add(bytes).is_err();
     }
 

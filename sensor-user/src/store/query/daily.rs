@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use sensor_common::kind::{Family, Kind};
 
-use super::{QueryError, Step, count, spans, table::Table};
+use super::{QueryError, Step, Union, count, spans, table::Table};
 use crate::{
     model::{Class, Dimension, Protocol, Region, Service, Zone},
     store::Reader,
@@ -183,6 +183,16 @@ impl Reader {
         counts(self.connection(), self.zone(), daily)
     }
 
+    /// Those of the services that are asked for to which fewer than so many sources sent in the period, all its days
+    /// together, or whose sources cannot be told; in the order in which they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the period is empty, or the store cannot be read.
+    pub fn of_few_sources(&self, daily: &Daily<'_>, least: u64) -> Result<Vec<Service>, QueryError> {
+        of_few_sources(self.connection(), self.zone(), daily, least)
+    }
+
     /// Packets of class `scan` by key, of all days that [`Reader::daily`] counts together. What is in no row there is
     /// in none here.
     ///
@@ -223,7 +233,7 @@ const UNDETERMINED: i64 = 3;
 /// The most values that SQLite is told to look for.
 const MOST_BOUNDS: usize = 64;
 
-/// Which columns a statement reads, at which places. Packets are always the first.
+/// Which columns a statement reads, at which places. What is counted is always the first.
 #[derive(Clone, Copy, Default)]
 struct Places {
     kind: usize,
@@ -262,9 +272,10 @@ impl<'a> Daily<'a> {
         tables.clone().find(|table| !table.is_cut(cut)).or_else(|| tables.next_back())
     }
 
-    fn sql<K: Key>(&self, table: Table) -> Sql {
+    /// `counted`: the column that is read for each row.
+    fn sql<K: Key>(&self, table: Table, counted: &str) -> Sql {
         let mut places = Places::default();
-        let mut columns = "packets, class".to_owned();
+        let mut columns = format!("{counted}, class");
         let mut next = 2;
         let mut add = |wanted: bool, names: &str, width: usize| {
             let place = next;
@@ -419,7 +430,7 @@ fn scan<K: Key>(
         else {
             continue;
         };
-        let Sql { text, parameters, places } = daily.sql::<K>(table);
+        let Sql { text, parameters, places } = daily.sql::<K>(table, "packets");
         let mut statement = connection.prepare_cached(&text)?;
         let parameters = std::iter::once(Value::Integer(span.id)).chain(parameters);
         let mut rows = statement.query(params_from_iter(parameters))?;
@@ -431,4 +442,42 @@ fn scan<K: Key>(
         }
     }
     Ok(chosen.partial)
+}
+
+pub(super) fn of_few_sources(
+    connection: &Connection,
+    zone: &Zone,
+    daily: &Daily<'_>,
+    least: u64,
+) -> Result<Vec<Service>, QueryError> {
+    if daily.from >= daily.to {
+        return Err(QueryError::Period);
+    }
+    let _state = super::one_state(connection)?;
+    let near = spans::near(connection, daily.from, daily.to)?;
+    let chosen = spans::choose(&near, daily.from, daily.to, None, false, zone);
+    let mut few = daily.services.unwrap_or_default().to_vec();
+    let mut unions: HashMap<Service, Union, FixedState> = HashMap::default();
+    let is_few = |union: Option<&Union>| union.and_then(Union::estimate).unwrap_or(0) < least;
+    for span in chosen.spans {
+        // Most have enough of them on the first day.
+        few.retain(|service| is_few(unions.get(service)));
+        let asked = Daily { services: Some(&few), ..*daily };
+        let Some(table) = asked.table::<Service>(span.cut).filter(|_| !few.is_empty()) else { continue };
+        let Sql { text, parameters, places } = asked.sql::<Service>(table, "sources");
+        let mut statement = connection.prepare_cached(&text)?;
+        let parameters = std::iter::once(Value::Integer(span.id)).chain(parameters);
+        let mut rows = statement.query(params_from_iter(parameters))?;
+        while let Some(row) = rows.next()? {
+            let Some(told) = asked.told::<Service>(row, places)? else { continue };
+            let is_scan = row.get::<_, i64>(1)? == Class::Scan as i64;
+            if let Some(service) = told.service.filter(|_| is_scan && asked.is_sure(&told))
+                && let Some(bytes) = row.get_ref(0)?.as_blob_or_null().ok().flatten()
+            {
+                unions.entry(service).or_default().try_add(bytes);
+            }
+        }
+    }
+    few.retain(|service| is_few(unions.get(service)));
+    Ok(few)
 }

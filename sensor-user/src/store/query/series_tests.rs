@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use sensor_common::kind::Family;
+use sensor_common::kind::{Family, Kind};
 
 use super::{
     bins::{Binned, Bins, binned},
-    daily::{Daily, DailyCounts, Key, SensorRow, counts, sums},
+    daily::{Daily, DailyCounts, Key, SensorRow, counts, of_few_sources, sums},
     sensors::{exposure, sensors},
     table::Table,
     tests::{DAY, Event, HOUR, START, bare, events, fill, filled, int, key, store, text, zone},
@@ -123,6 +123,38 @@ proptest! {
         }
         let found: HashMap<(Service, SensorRow), u64, _> = sums(&connection, &zone(), &asked).unwrap();
         prop_assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), summed);
+    }
+
+    #[test]
+    fn services_of_few_sources(counts in prop::collection::vec(0..6u64, 4)) {
+        let names = ["23/tcp", "80/udp", "8/icmp", "443/tcp"];
+        let whats = [(Kind::Syn, 23), (Kind::Udp, 80), (Kind::Echo, 8 << 8), (Kind::Syn, 443)];
+        // Each source on a day of its own, the first two of them closed.
+        let events: Vec<Event> = whats
+            .into_iter()
+            .zip(&counts)
+            .flat_map(|((kind, port), &count)| {
+                (0..count).map(move |source| Event {
+                    hour: source as i64 % 3 * 24,
+                    kind,
+                    port,
+                    source: 0x0101_0000 + source * 130,
+                    ..Event::default()
+                })
+            })
+            .collect();
+        let connection = filled(&events, &[0, 1]);
+        let services = names.map(service);
+        let asked = Daily { services: Some(&services), ..daily(0, 72) };
+        for least in 0..7 {
+            let few = of_few_sources(&connection, &zone(), &asked, least).unwrap();
+            let expected: Vec<Service> =
+                services.iter().zip(&counts).filter(|(_, count)| **count < least).map(|(service, _)| *service).collect();
+            prop_assert_eq!(few, expected);
+            let elsewhere = Daily { sensors: Some(&[2]), ..asked };
+            let few = of_few_sources(&connection, &zone(), &elsewhere, least).unwrap();
+            prop_assert_eq!(few.len(), if least == 0 { 0 } else { services.len() });
+        }
     }
 
     #[test]

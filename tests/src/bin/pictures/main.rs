@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use teiten_tests::{
     agent::{Agent, binary},
+    bpffs::Pins,
     chromium::{Browser, Media, Page},
     pty::Pty,
     scratch::Scratch,
@@ -99,7 +100,8 @@ fn main() -> Result<()> {
     let scratch = Scratch::new();
     let store = scratch.path("teiten.db");
     past(&store, &data)?;
-    let agent = demo(&scratch, &store, &data)?;
+    let pins = Pins::new();
+    let agent = demo(&pins, &store, &data)?;
     let told = agent.wait_message("dashboard: http://");
     let (_, dashboard) = told.split_once("dashboard: ").context("no address")?;
     let dashboard = dashboard.trim_end_matches('/');
@@ -141,10 +143,10 @@ fn past(store: &Path, data: &Path) -> Result<()> {
 }
 
 /// Starts a demo that goes on from there, and waits until it has something to show.
-fn demo(scratch: &Scratch, store: &Path, data: &Path) -> Result<Agent> {
+fn demo(pins: &Pins, store: &Path, data: &Path) -> Result<Agent> {
     let mut command = teiten("demo", data);
     command.args(["--format=jsonl", "--listen=127.0.0.1:0", "--seed=1", "--rate", RATE]);
-    command.arg("--store").arg(store).arg("--pin-path").arg(scratch.path("pins"));
+    command.arg("--store").arg(store).arg("--pin-path").arg(pins.path());
     let mut agent = Agent::start(command);
     eprintln!("waiting for {FRAMES} frames ...");
     while agent.counts().total("frames") < FRAMES {
