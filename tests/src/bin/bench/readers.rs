@@ -40,7 +40,7 @@ const QUESTIONS: [&str; 6] = [
     "/api/v1/query?period=last-week&by=region&compare=true",
 ];
 /// How much past the store has.
-const DAYS: u32 = 63;
+const DAYS: u32 = 56;
 
 /// What became of one round.
 #[derive(Clone, Copy, Default)]
@@ -182,13 +182,16 @@ pub fn run(options: &Options) -> Result<Section> {
 /// Fills the station's store.
 fn make_past(station: &Station) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let scenario = root.join("docs/scenarios/demo.toml");
-    fs::metadata(&scenario).with_context(|| scenario.display().to_string())?;
+    let demo = root.join("docs/scenarios/demo.toml");
+    let demo = fs::read_to_string(&demo).with_context(|| demo.display().to_string())?;
+    // In the time zone of the station's agents.
+    let scenario =
+        station.scratch.write("past.toml", demo.replace("zone = \"Asia/Tokyo\"", "zone = \"UTC\""));
     let mut command = teiten_tests::agent::teiten(&station.pair.inner);
-    command.arg("synth").arg(scenario).args(["--until=now", "--sample=50", "--time-zone=UTC"]);
+    command.arg("synth").arg(scenario).args(["--until=now", "--sample=100"]);
     command.arg("--store").arg(&station.store).arg("--sketch-key").arg(&station.key);
-    let finished = teiten_tests::agent::finish(command);
-    ensure!(finished.status.success(), "making the past failed:\n{}", finished.stderr);
+    let made = command.output().context("starting teiten synth failed")?;
+    ensure!(made.status.success(), "making the past failed:\n{}", String::from_utf8_lossy(&made.stderr));
     Ok(())
 }
 
