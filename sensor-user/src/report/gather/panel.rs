@@ -187,7 +187,13 @@ impl Panel {
             let counts = !blind && observed > 0.0 && observed >= self.least_observed * nominal;
             counts.then_some(observed)
         });
-        Scale { usual: whole.get(whole.len() / 2).copied().unwrap_or(0.0), observed: observed.collect() }
+        let observed: Vec<Option<f64>> = observed.collect();
+        let mut counted = vec![0];
+        counted.extend(observed.iter().scan(0, |sum, day| {
+            *sum += usize::from(day.is_some());
+            Some(*sum)
+        }));
+        Scale { usual: whole.get(whole.len() / 2).copied().unwrap_or(0.0), observed, counted }
     }
 }
 
@@ -212,6 +218,8 @@ pub struct Scale {
     usual: f64,
     /// What was observed of each day; `None` where it does not count.
     observed: Vec<Option<f64>>,
+    /// How many days count before each day, and in the end all of them.
+    counted: Vec<usize>,
 }
 
 impl Scale {
@@ -228,7 +236,8 @@ impl Scale {
 
     /// How many of some days count.
     pub fn counted(&self, days: &Range<usize>) -> usize {
-        self.observed.get(days.clone()).into_iter().flatten().flatten().count()
+        let before = |day: usize| self.counted[day.min(self.observed.len())];
+        before(days.end).saturating_sub(before(days.start))
     }
 
     /// Mean of those of some days that count. `packets`: of the days that have any.
