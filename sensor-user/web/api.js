@@ -74,17 +74,6 @@ export async function get(path, params = {}, signal) {
 }
 
 /**
- * Asks for a text, as `get` does for an object.
- *
- * @param {string} url
- * @param {AbortSignal} [signal]
- */
-export async function getText(url, signal) {
-  const response = await ask(url, signal);
-  return response.text();
-}
-
-/**
  * @param {string} url
  * @param {AbortSignal} [signal]
  */

@@ -123,6 +123,16 @@ impl Kept {
     }
 }
 
+/// Frames that are folded, and packets of them whose sources were lost, whatever became of their epochs.
+///
+/// # Panics
+///
+/// If it is no store.
+pub fn folded(path: &Path) -> (i64, i64) {
+    let sql = "SELECT coalesce(sum(frames), 0), coalesce(sum(lost), 0) FROM span WHERE level IN (0, 2)";
+    open(path).query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect(sql)
+}
+
 /// Opens a store for reading.
 ///
 /// # Panics

@@ -447,6 +447,25 @@ async fn reports_are_those_of_the_command_line() {
     assert_eq!(got.body.replace("\r\n", "\n").trim_end(), said(&words).trim_end());
     let file = got.header(header::CONTENT_DISPOSITION);
     assert_eq!(file, "attachment; filename=\"teiten-2019-10-04-en-ports.csv\"");
+
+    // Every table of the page can be had, and has as many rows as is said.
+    for which in ["lang=en", "lang=ja&profile=internal&top=2"] {
+        let page = get(&api, &format!("report?period=2019-10-04&{which}")).await.good().body;
+        let told = get(&api, &format!("report/tables?period=2019-10-04&{which}")).await.good().json();
+        assert_eq!(told["period"]["text"], "2019-10-04");
+        let told = told["tables"].as_array().unwrap();
+        assert_eq!(page.matches("<table id=\"table-").count(), told.len());
+        for table in told {
+            let (name, caption) = (table["table"].as_str().unwrap(), table["caption"].as_str().unwrap());
+            assert!(page.contains(&format!("<table id=\"table-{name}\"")), "{name}");
+            assert!(page.contains(&format!("<span>{caption}</span></caption>")), "{caption}");
+            let asked = format!("report?period=2019-10-04&format=csv&table={name}&{which}");
+            let csv = get(&api, &asked).await.good().body;
+            let rows = csv::Reader::from_reader(csv.as_bytes()).into_records().map(Result::unwrap).count();
+            assert_eq!(table["rows"], rows, "{name}");
+        }
+        assert!(told.len() > 5, "{told:?}");
+    }
 }
 
 fn advisories(scratch: &Scratch) -> PathBuf {
@@ -577,7 +596,8 @@ fn escaped(text: &str) -> String {
 }
 
 /// Paths that have parameters.
-const PATHS: [&str; 7] = ["query", "period", "quality", "findings", "report", "names", "networks"];
+const PATHS: [&str; 8] =
+    ["query", "period", "quality", "findings", "report", "report/tables", "names", "networks"];
 
 #[tokio::test]
 async fn answers_are_as_they_are_documented() {
@@ -600,6 +620,7 @@ async fn answers_are_as_they_are_documented() {
         "report?period=2019-10-04&format=md&lang=ja",
         "report?period=2019-10-04&format=json&profile=internal",
         "report?period=2019-10-04&format=csv&table=regions",
+        "report/tables?period=2019-10-04&lang=ja&profile=internal",
         "names",
         "networks?asn=174,3356",
         "status",
@@ -612,7 +633,14 @@ async fn answers_are_as_they_are_documented() {
         check(path, &get(&api, &format!("{path}?no=such")).await);
     }
     let nowhere = self::api(Path::new("/nowhere/teiten.db"));
-    for path in ["query", "period", "quality", "findings?period=2019", "report?period=2019"] {
+    for path in [
+        "query",
+        "period",
+        "quality",
+        "findings?period=2019",
+        "report?period=2019",
+        "report/tables?period=2019",
+    ] {
         let got = get(&nowhere, path).await;
         assert_eq!(got.status, 404);
         check(path.split('?').next().unwrap(), &got);
@@ -688,7 +716,9 @@ async fn values_that_are_documented_are_taken() {
         for (name, values) in parameters(path) {
             for value in values.iter().filter(|_| !["from", "to", "table"].contains(&name.as_str())) {
                 let mut asked = format!("{path}?{name}={}", quoted(value));
-                let wants = |parameter: &str| ["findings", "report"].contains(&path) && name != parameter;
+                let wants = |parameter: &str| {
+                    ["findings", "report", "report/tables"].contains(&path) && name != parameter
+                };
                 if wants("period") {
                     asked += "&period=2019-10-04";
                 }

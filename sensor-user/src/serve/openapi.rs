@@ -18,10 +18,10 @@ use super::{
     history::{
         parameters::{
             FindingsParameters, NamesParameters, PeriodParameters, QualityParameters, QueryParameters,
-            ReportParameters,
+            ReportParameters, TablesParameters,
         },
         query::{PeriodAnswer, QualityAnswer, QueryAnswer},
-        reports::FindingsAnswer,
+        reports::{FindingsAnswer, TablesAnswer},
     },
     live::Snapshot,
     networks::NetworksParameters,
@@ -206,6 +206,23 @@ pub const OPERATIONS: &[Operation] = &[
                 (JSON, schema::<Document<'static>>),
                 (CSV, schema::<String>),
             ],
+        }],
+        problems: OF_STORE,
+        is_public: false,
+    },
+    Operation {
+        path: "/api/v1/report/tables",
+        method: "get",
+        id: "tables",
+        summary: "The tables of a report",
+        description: "Names and captions of the tables that the report of a period has, each to be had as CSV. They \
+                      hang on what was observed: tables of groups and sensors stand there where there are several.",
+        parameters: parameters::<TablesParameters>,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            description: "The tables, in the report's order.",
+            content: &[(JSON, schema::<TablesAnswer>)],
         }],
         problems: OF_STORE,
         is_public: false,

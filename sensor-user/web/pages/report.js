@@ -1,7 +1,7 @@
 // @ts-check
 // The report of any period, and its downloads.
 
-import { address, getText, isAbort, Problem } from "../api.js";
+import { address, get, isAbort, Problem } from "../api.js";
 import { status } from "../agent.js";
 import { h, replace, setText, unique } from "../dom.js";
 import { f, lang, regionNames, t } from "../locale.js";
@@ -13,29 +13,6 @@ import { storeless } from "./history.js";
 const PRESETS = ["today", "yesterday", "last-week", "last-month", "last-quarter", "last-year"];
 
 const TOPS = ["5", "10", "20", "50"];
-
-/** Tables that every report has (docs/report.md); those of groups and sensors are named by them. */
-const TABLES = [
-  "ports",
-  "regions",
-  "tools",
-  "tools-ports",
-  "tools-regions",
-  "declared-scanners",
-  "ports-without-surveys",
-  "regions-without-surveys",
-  "backscatter-services",
-  "backscatter-regions",
-  "quality",
-  "gaps",
-  "sensors",
-  "databases",
-  "corrections",
-  "parameters",
-];
-
-/** Tables that a report has where there is something to put into them. */
-const SOMETIMES = ["survey-prefixes", "victim-services", "advisories"];
 
 /** The home region of an address that wants none, where the agent has one. */
 const NONE = "-";
@@ -129,9 +106,9 @@ export function show({ url }) {
         replace(box);
         return;
       }
-      // Asked for once here, so that errors can be told and waiting be seen; the frame then has it from the
-      // agent, which keeps what it made.
-      const html = await getText(page, signal);
+      // Its tables are asked for first, so that errors can be told and waiting be seen; the agent keeps the report
+      // that it makes for them, and the frame and all links have it then.
+      const made = await get("report/tables", params, signal);
       replace(
         box,
         h("iframe", {
@@ -141,7 +118,7 @@ export function show({ url }) {
           referrerpolicy: "no-referrer",
         }),
       );
-      linkDownloads(params, page, html);
+      linkDownloads(params, page, made.tables);
     } catch (error) {
       if (isAbort(error)) return;
       const field = error instanceof Problem && error.status === 400 ? error.parameter : null;
@@ -161,9 +138,9 @@ export function show({ url }) {
   /**
    * @param {Record<string, string>} params
    * @param {string} page
-   * @param {string} html
+   * @param {{table: string, caption: string}[]} has
    */
-  function linkDownloads(params, page, html) {
+  function linkDownloads(params, page, has) {
     const format = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ end) =>
       h(
         "a",
@@ -181,15 +158,13 @@ export function show({ url }) {
       format("md", "Markdown", "md"),
       format("json", "JSON", "json"),
     );
-    const has = (/** @type {string} */ name) => html.includes(`id="table-${name}"`);
-    const shown = [...TABLES, ...SOMETIMES.filter(has)];
     replace(
       tables,
       h("summary", {}, t("report.tables")),
       h(
         "ul",
-        {},
-        shown.map((table) =>
+        { lang: params.lang },
+        has.map(({ table, caption }) =>
           h(
             "li",
             {},
@@ -199,7 +174,7 @@ export function show({ url }) {
                 href: address("report", { ...params, format: "csv", table, download: true }),
                 download: `teiten-${params.period}-${table}.csv`,
               },
-              t(`table.${table}`),
+              caption,
             ),
           ),
         ),

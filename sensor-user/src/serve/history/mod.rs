@@ -38,6 +38,7 @@ use self::{
     files::Watched,
     parameters::{
         FindingsParameters, PeriodParameters, QualityParameters, QueryParameters, ReportParameters,
+        TablesParameters,
     },
     pool::{Pool, Stop},
     reports::Reports,
@@ -236,6 +237,7 @@ pub fn router(history: Arc<History>) -> Router {
         .route("/api/v1/quality", get(quality))
         .route("/api/v1/findings", get(findings))
         .route("/api/v1/report", get(report))
+        .route("/api/v1/report/tables", get(tables))
         .with_state(history)
 }
 
@@ -264,4 +266,9 @@ async fn findings(State(history): Asked, uri: Uri) -> Result<Answer, Problem> {
 async fn report(State(history): Asked, uri: Uri) -> Result<Response, Problem> {
     let parameters: ReportParameters = parameters::read(&uri)?;
     reports::report(&history, parameters).await
+}
+
+async fn tables(State(history): Asked, uri: Uri) -> Result<Answer, Problem> {
+    let parameters: TablesParameters = parameters::read(&uri)?;
+    reports::tables(&history, parameters).await
 }

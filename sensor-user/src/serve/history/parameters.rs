@@ -608,6 +608,26 @@ pub struct ReportParameters {
     pub download: bool,
 }
 
+/// Of `/report/tables`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TablesParameters {
+    pub period: PeriodName,
+    /// Language of the captions.
+    #[serde(default)]
+    pub lang: Lang,
+    /// Rows of a ranking.
+    #[serde(default = "five")]
+    pub top: UpTo<MOST_ROWS>,
+    pub home: Option<Home>,
+    /// For whom.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Which rows are the first.
+    #[serde(default)]
+    pub rank_by: RankBy,
+}
+
 /// Of `/names`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -18,7 +18,7 @@ use super::{
     Answer, History,
     files::{Stamp, Stamps},
     no_store, now, open,
-    parameters::{self, FindingsParameters, PeriodName, ReportFormat, ReportParameters},
+    parameters::{self, FindingsParameters, PeriodName, ReportFormat, ReportParameters, TablesParameters},
     pool::{Kind, Stop, Waiting, in_time},
     unreadable,
 };
@@ -415,6 +415,53 @@ fn advisories(
     matches
 }
 
+/// The tables of a report.
+#[derive(Serialize, JsonSchema)]
+pub struct TablesAnswer {
+    /// The period.
+    period: Stretch,
+    /// In the order in which they stand in the report.
+    tables: Vec<TableTold>,
+}
+
+/// A table of a report.
+#[derive(Serialize, JsonSchema)]
+struct TableTold {
+    /// What `table` of `/report` takes.
+    table: String,
+    caption: String,
+    /// How many it has, its header aside.
+    rows: usize,
+}
+
+/// Tells which tables the report of a period has.
+pub(super) async fn tables(history: &History, asked: TablesParameters) -> Result<Answer, Problem> {
+    let home = asked.home.map(|home| home.0).or(history.home);
+    let depth = asked.top.get().max(LEAST_RANKED);
+    let (report, _) = history.report(&asked.period, depth, home, asked.rank_by).await?;
+    let names = Arc::clone(&history.names);
+    let tell = move |_: &Arc<Stop>| {
+        let report = shown(&report, asked.top.get(), asked.profile);
+        let page = compose::page(&report, asked.lang, &names);
+        let tables = page.tables().into_iter().map(|table| TableTold {
+            table: table.id.clone(),
+            caption: table.caption.clone(),
+            rows: table.rows.len(),
+        });
+        Answer::of(&TablesAnswer { period: report.period.clone(), tables: tables.collect() })
+    };
+    history.pool.ask(tell).await
+}
+
+/// What a report shows of all that is known.
+fn shown(report: &Report, top: usize, profile: Profile) -> Report {
+    let report = Report { top, ..report.clone() };
+    match profile {
+        Profile::Publish => publish::published(report),
+        Profile::Internal => report,
+    }
+}
+
 /// Writes the report of a period.
 pub(super) async fn report(history: &History, asked: ReportParameters) -> Result<Response, Problem> {
     if asked.format != ReportFormat::Csv && asked.table.is_some() {
@@ -437,11 +484,7 @@ pub(super) async fn report(history: &History, asked: ReportParameters) -> Result
 
 /// A report in its format, as a file.
 fn written(report: &Report, asked: &ReportParameters, names: &Names) -> Result<Answer, Problem> {
-    let mut report = report.clone();
-    report.top = asked.top.get();
-    if asked.profile == Profile::Publish {
-        report = publish::published(report);
-    }
+    let report = shown(report, asked.top.get(), asked.profile);
     let mut bytes = Vec::new();
     let page = || compose::page(&report, asked.lang, names);
     let (done, content_type, ending) = match asked.format {

@@ -1,8 +1,9 @@
 //! A flood while many ask: what readers of the API cost the counting.
 
 use std::{
-    fs,
+    cmp, fs,
     io::{Read as _, Write as _},
+    mem,
     net::TcpStream,
     path::Path,
     sync::{
@@ -15,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use teiten::export::rows::grouped;
-use teiten_tests::{agent::Agent, netns::Netns, station::Station};
+use teiten_tests::{agent::Agent, netns::Netns, station::Station, store};
 
 use crate::{
     Options,
@@ -39,6 +40,8 @@ const QUESTIONS: [&str; 6] = [
     "/metrics",
     "/api/v1/query?period=last-week&by=region&compare=true",
 ];
+/// How long folding one round may take.
+const FOLDING: Duration = Duration::from_secs(300);
 /// How much past the store has.
 const DAYS: u32 = 56;
 
@@ -49,6 +52,8 @@ struct Round {
     received: u64,
     /// Received packets a second.
     rate: f64,
+    /// Packets that were counted without their source.
+    lost: u64,
     answers: u64,
     busy: u64,
     events: u64,
@@ -77,10 +82,12 @@ pub fn run(options: &Options) -> Result<Section> {
     let station = Station::new();
     station.pair.inner.ip("link set lo up");
     make_past(&station)?;
-    let before = station.kept().frames;
-    let words = ["--interval=1s", "--sensor=west=198.51.100.0/24", "--action=drop", "--spill-memory=64M"];
-    let mut command = station.run_command(words);
-    command.env("TEITEN_LISTEN", ADDRESS).env_remove("TEITEN_SENSOR").env_remove("TEITEN_SPILL_MEMORY");
+    let (before, lost) = store::folded(&station.store);
+    let (before, mut lost) = (u64::try_from(before)?, u64::try_from(lost)?);
+    let mut command = station.command("run");
+    command.env("TEITEN_LISTEN", ADDRESS).arg("--sketch-key").arg(&station.key);
+    command.args(["--iface=in0", "--interval=1s", "--time-zone=UTC", "--format=jsonl", "--by=class"]);
+    command.args(["--sensor=west=198.51.100.0/24", "--action=drop"]);
     let agent = Agent::start(command);
     agent.wait_stdout("the end of the first interval", |lines| lines.last().map(drop));
 
@@ -120,6 +127,9 @@ pub fn run(options: &Options) -> Result<Section> {
             if let Some(wrong) = got.wrong.into_inner().unwrap_or_else(PoisonError::into_inner) {
                 bail!("a question got {wrong}");
             }
+            // What is left to do would slow the next round.
+            let lost_until_now = folded(&station, before + station.received())?;
+            round.lost = lost_until_now - mem::replace(&mut lost, lost_until_now);
             round.answers = got.answers.into_inner();
             round.busy = got.busy.into_inner();
             round.events = got.events.into_inner();
@@ -135,9 +145,8 @@ pub fn run(options: &Options) -> Result<Section> {
     agent.signal(libc::SIGTERM);
     let finished = agent.end();
     ensure!(finished.status.success(), "the agent ended with {}:\n{}", finished.status, finished.stderr);
-    let kept = u64::try_from(station.kept().frames - before).context("frames in the store")?;
     station.detach(&[]).good();
-    ensure!(kept == arrived, "{arrived} frames arrived, {kept} are in the store");
+    folded(&station, before + arrived)?;
 
     let mut section = Section {
         title: "Readers",
@@ -145,7 +154,8 @@ pub fn run(options: &Options) -> Result<Section> {
             "The same flood against the whole agent, which keeps what it counts and drains every second, with and \
              without {} clients on the core that the agent has: {ASKING} ask live counts, questions to a store with \
              {DAYS} days of past, status and metrics, one after the other without a pause, each on a connection of \
-             its own; {STREAMING} read the stream of live counts. {rounds} interleaved rounds of {seconds} s, medians.",
+             its own; {STREAMING} read the stream of live counts. Each round begins when what the one before kept is \
+             folded. {rounds} interleaved rounds of {seconds} s, medians.",
             ASKING + STREAMING
         ),
         head: vec![
@@ -153,6 +163,7 @@ pub fn run(options: &Options) -> Result<Section> {
             "packets a second",
             "of no client",
             "received",
+            "sources lost",
             "answers a second",
             "told to wait",
             "events",
@@ -160,13 +171,15 @@ pub fn run(options: &Options) -> Result<Section> {
         ..Section::default()
     };
     for (clients, all) in [0, ASKING + STREAMING].into_iter().zip(&results) {
-        let sum = |of: fn(&Round) -> u64| grouped(all.iter().map(of).sum());
+        let total = |of: fn(&Round) -> u64| all.iter().map(of).sum::<u64>();
+        let sum = |of| grouped(total(of));
         let ratio = median(all.iter().zip(&results[0]).map(|(one, none)| one.rate / none.rate));
         section.rows.push(vec![
             clients.to_string(),
             grouped(median(all.iter().map(|one| one.rate)) as u64),
             format!("{:.1} %", ratio * 100.0),
             sum(|one| one.received),
+            format!("{:.1} %", total(|one| one.lost) as f64 / total(|one| one.received) as f64 * 100.0),
             grouped(median(all.iter().map(|one| one.answers as f64 / seconds)) as u64),
             sum(|one| one.busy),
             sum(|one| one.events),
@@ -193,6 +206,20 @@ fn make_past(station: &Station) -> Result<()> {
     let made = command.output().context("starting teiten synth failed")?;
     ensure!(made.status.success(), "making the past failed:\n{}", String::from_utf8_lossy(&made.stderr));
     Ok(())
+}
+
+/// Waits until all frames that arrived are in the rows of the store, no more and no less; how many of all packets
+/// there have lost their sources.
+fn folded(station: &Station, arrived: u64) -> Result<u64> {
+    let until = Instant::now() + FOLDING;
+    loop {
+        let (frames, lost) = store::folded(&station.store);
+        match u64::try_from(frames)?.cmp(&arrived) {
+            cmp::Ordering::Less if Instant::now() < until => thread::sleep(Duration::from_millis(100)),
+            cmp::Ordering::Equal => return Ok(u64::try_from(lost)?),
+            _ => bail!("{arrived} frames arrived, {frames} are in the store"),
+        }
+    }
 }
 
 /// Packets that the sensor's interface has received, once there are no more on their way.
