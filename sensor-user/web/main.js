@@ -165,12 +165,20 @@ function chooseLanguage(code) {
   });
 }
 
+let spoken = Promise.resolve();
+
 /**
- * Shows everything in a language.
+ * Shows everything in a language, as soon as the one that was asked for before is there.
  *
  * @param {string} code
  */
-async function speak(code) {
+function speak(code) {
+  spoken = spoken.then(() => change(code));
+  return spoken;
+}
+
+/** @param {string} code */
+async function change(code) {
   try {
     await takeLanguage(code);
     takeNames(await get("names", { lang: code }));

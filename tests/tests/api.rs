@@ -454,17 +454,20 @@ async fn reports_are_those_of_the_command_line() {
         let told = get(&api, &format!("report/tables?period=2019-10-04&{which}")).await.good().json();
         assert_eq!(told["period"]["text"], "2019-10-04");
         let told = told["tables"].as_array().unwrap();
-        assert_eq!(page.matches("<table id=\"table-").count(), told.len());
+        // In the page, a sentence stands in the place of a table without rows.
+        let with_rows = told.iter().filter(|table| table["rows"] != 0).count();
+        assert_eq!(page.matches("<table id=\"table-").count(), with_rows);
         for table in told {
             let (name, caption) = (table["table"].as_str().unwrap(), table["caption"].as_str().unwrap());
-            assert!(page.contains(&format!("<table id=\"table-{name}\"")), "{name}");
-            assert!(page.contains(&format!("<span>{caption}</span></caption>")), "{caption}");
+            let is_shown = table["rows"] != 0;
+            assert_eq!(page.contains(&format!("<table id=\"table-{name}\"")), is_shown, "{name}");
+            assert_eq!(page.contains(&format!("<span>{caption}</span></caption>")), is_shown, "{caption}");
             let asked = format!("report?period=2019-10-04&format=csv&table={name}&{which}");
             let csv = get(&api, &asked).await.good().body;
             let rows = csv::Reader::from_reader(csv.as_bytes()).into_records().map(Result::unwrap).count();
             assert_eq!(table["rows"], rows, "{name}");
         }
-        assert!(told.len() > 5, "{told:?}");
+        assert!(with_rows > 5, "{told:?}");
     }
 }
 

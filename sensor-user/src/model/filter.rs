@@ -20,6 +20,7 @@ use super::{
     class::Class,
     dimension::{Dimension, Prefix, Protocol, kind_name, named_kind, tool_name},
     region::Region,
+    sensor::is_name,
 };
 
 /// A condition on the dimensions of packets.
@@ -588,13 +589,9 @@ fn literal(dimension: Dimension, text: &str) -> Result<Literal, String> {
             let number = digits.parse().ok().filter(|number| is_number && *number > 0);
             number.map(Literal::Number).ok_or_else(|| "write a number such as 174 or AS174".to_owned())
         }
-        Dimension::Sensor => {
-            let fits = !text.is_empty()
-                && text.len() <= 63
-                && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-            fits.then(|| Literal::Sensor(text.to_owned()))
-                .ok_or_else(|| "a sensor's name has 1 to 63 letters, digits, `-`, `_` and `.`".to_owned())
-        }
+        Dimension::Sensor => is_name(text)
+            .then(|| Literal::Sensor(text.to_owned()))
+            .ok_or_else(|| "a sensor's name has 1 to 63 letters, digits, `-`, `_` and `.`".to_owned()),
         Dimension::Class => named(&lower, Class::ALL, Class::as_str).map(Literal::Class),
         Dimension::Kind => named(&lower, KINDS, kind_name).map(Literal::Kind),
         Dimension::Family => match text {

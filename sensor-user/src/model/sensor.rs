@@ -90,11 +90,15 @@ impl FromStr for Sensor {
     }
 }
 
+/// Whether a sensor or a group may have a name: 1 to 63 letters, digits, `-`, `_` and `.`.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    (1..=63).contains(&name.chars().count())
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
 fn parse_name(name: &str) -> Result<String, SensorError> {
-    let fits = !name.is_empty()
-        && name.len() <= 63
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if fits { Ok(name.to_owned()) } else { Err(SensorError::Name(name.to_owned())) }
+    if is_name(name) { Ok(name.to_owned()) } else { Err(SensorError::Name(name.to_owned())) }
 }
 
 /// A prefix; a bare address is one of full length.

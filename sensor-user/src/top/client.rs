@@ -5,9 +5,11 @@
 
 use std::{
     fmt, io,
+    net::{SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -29,7 +31,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -53,6 +55,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Largest answer other than a stream, in bytes.
 const LARGEST_ANSWER: usize = 1 << 20;
+
 /// Where an agent answers: `http://HOST[:PORT][/PATH]`, or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -264,7 +267,10 @@ impl Client {
         let unreachable = |error| Refused::Unreachable { address: address(), error };
         let http = |error| Refused::Http { address: address(), error };
         let slow = |_| Refused::Slow { address: address() };
-        let connecting = TcpStream::connect((host.as_str(), *port));
+        let connecting = async {
+            let addresses = look_up(host, *port).await?;
+            TcpStream::connect(&addresses[..]).await
+        };
         let stream = timeout(PATIENCE, connecting).await.map_err(slow)?.map_err(unreachable)?;
         let mut request = Request::get(format!("{base}{path}"))
             .header(header::HOST, authority)
@@ -388,6 +394,17 @@ impl Answer {
         let whole = timeout(PATIENCE, body.collect()).await.ok()?.ok()?;
         serde_json::from_slice(&whole.to_bytes()).ok()
     }
+}
+
+/// The addresses of a host. Its thread is one that the end of the program does not wait for: a look-up may hang.
+async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (tell, told) = oneshot::channel();
+    let asked = (host.to_owned(), port);
+    thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+        // Nobody may be left to hear it.
+        let _ = tell.send(asked.to_socket_addrs().map(Vec::from_iter));
+    })?;
+    told.await.map_err(io::Error::other)?
 }
 
 /// Sends a request over a connection that nobody has used before.

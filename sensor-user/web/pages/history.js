@@ -4,9 +4,10 @@
 import { Problem, address, get, isAbort } from "../api.js";
 import { status } from "../agent.js";
 import { COLOURS, chart } from "../chart.js";
-import { h, replace, setText, unique } from "../dom.js";
+import { h, replace, setText } from "../dom.js";
+import { fields, select, text } from "../fields.js";
 import { changeOf, span, UNKNOWN } from "../format.js";
-import { f, regionName, regionNames, serviceName, t, toolName } from "../locale.js";
+import { f, regionName, serviceName, t, toolName } from "../locale.js";
 import { networkCell } from "../networks.js";
 import {
   changeCell,
@@ -64,7 +65,7 @@ export function show({ url }) {
     hrefOf: (period) => hrefOf({ period }),
     onchoose: (period) => ask({ period }),
   });
-  const form = fields((changed) => {
+  const form = questionFields((changed) => {
     // Other rows may go with other second rows, and have other packets for usual.
     const { rows, and } = { ...question, ...changed };
     if (changed.rows)
@@ -387,61 +388,16 @@ function notes(summary) {
  *
  * @param {(changed: Partial<Question>) => void} onchange
  */
-function fields(onchange) {
-  /** @type {Map<string, {input: any, error: any}>} */
-  const made = new Map();
-  const put = (/** @type {string} */ name, /** @type {any} */ input) => {
-    const [id, errorId] = [unique(name), unique(`${name}-error`)];
-    const error = h("p", { class: "field-error", id: errorId, role: "alert" });
-    input.id = id;
-    input.name = name;
-    input.setAttribute("aria-describedby", errorId);
-    input.addEventListener("change", () => onchange({ [name]: input.value.trim() }));
-    made.set(name, { input, error });
-    return h(
-      "div",
-      { class: ["field", `field-${name}`] },
-      h("label", { for: id }, t(`field.${name}`)),
-      input,
-      error,
-    );
-  };
-  const select = (/** @type {[string, string][]} */ options) =>
-    h(
-      "select",
-      {},
-      options.map(([value, text]) => h("option", { value }, text)),
-    );
-  const text = (
-    /** @type {string} */ placeholder,
-    /** @type {number} */ size,
-    /** @type {string} */ list = "",
-  ) =>
-    h("input", {
-      type: "text",
-      placeholder,
-      size,
-      list: list || null,
-      autocomplete: "off",
-      spellcheck: "false",
-      autocapitalize: "off",
-    });
+function questionFields(onchange) {
+  const made = fields("field", onchange);
+  const { put } = made;
   const any = /** @type {[string, string]} */ (["", t("field.any")]);
-  const listId = unique("regions");
   const sensors = (status().sensors ?? []).map((/** @type {any} */ sensor) => [sensor.name, sensor.name]);
-
-  const element = h(
-    "form",
-    { class: "fields", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
-    h(
-      "datalist",
-      { id: listId },
-      Object.entries(regionNames()).map(([code, name]) => h("option", { value: code }, name)),
-    ),
+  const element = made.form(
     put("rows", select(Object.keys(ROWS).map((name) => [name, t(`rows.${name}`)]))),
     put("and", select([["", t("field.and.none")]])),
     put("port", text(t("field.port.hint"), 12)),
-    put("region", text(t("field.region.hint"), 8, listId)),
+    put("region", made.region(t("field.region.hint"), 8)),
     put(
       "tool",
       select([any, ...TOOLS.map((name) => /** @type {[string, string]} */ ([name, toolName(name)]))]),
@@ -466,39 +422,24 @@ function fields(onchange) {
     ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
     put("where", text(t("field.where.hint"), 30)),
-    h("button", { type: "submit", class: "hidden", tabindex: -1 }, t("history.ask")),
   );
-
-  const fail = (/** @type {string} */ name, /** @type {string} */ said) => {
-    const field = made.get(name);
-    if (!field) return;
-    setText(field.error, said);
-    field.input.setAttribute("aria-invalid", "true");
-  };
   return {
     element,
-    fail,
+    fail: made.fail,
     /** The field that a parameter of the API comes from; null where there is none. */
     fieldOf(/** @type {string | null} */ parameter) {
       const name = parameter === "by" ? "rows" : parameter === "rank_by" ? "rank" : parameter;
-      return name && made.has(name) ? name : null;
+      return name && made.input(name) ? name : null;
     },
     /** @param {Question} question */
     set(question) {
-      const and = made.get("and");
-      if (and) {
-        replace(
-          and.input,
-          ["", ...BESIDE[question.rows]].map((name) =>
-            h("option", { value: name }, name ? t(`rows.${name}`) : t("field.and.none")),
-          ),
-        );
-      }
-      for (const [name, { input, error }] of made) {
-        input.value = /** @type {Record<string, string>} */ (question)[name];
-        setText(error, "");
-        input.removeAttribute("aria-invalid");
-      }
+      replace(
+        made.input("and"),
+        ["", ...BESIDE[question.rows]].map((name) =>
+          h("option", { value: name }, name ? t(`rows.${name}`) : t("field.and.none")),
+        ),
+      );
+      made.set(question);
     },
   };
 }

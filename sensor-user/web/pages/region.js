@@ -3,11 +3,11 @@
 
 import { h } from "../dom.js";
 import { UNKNOWN } from "../format.js";
-import { regionName, t, toolName } from "../locale.js";
+import { regionName, t } from "../locale.js";
 import { networkCell } from "../networks.js";
 import { serviceCell } from "../parts.js";
 import { ROWS, regionCondition, serviceOf } from "../question.js";
-import { showSubject } from "./subject.js";
+import { showSubject, toolsAndSensors } from "./subject.js";
 
 /** @param {{url: URL, params: Record<string, string>}} context */
 export function show({ url, params }) {
@@ -49,24 +49,7 @@ export function show({ url, params }) {
             history: { rows: "asn" },
           },
         ],
-        [
-          {
-            name: "tools-of",
-            heading: t("live.tools"),
-            subject: t("column.tool"),
-            by: ["tool"],
-            cell: (row) => toolName(row.tool),
-            history: { rows: "tool" },
-          },
-          {
-            name: "sensors",
-            heading: t("subject.sensors"),
-            subject: t("column.sensor"),
-            by: ["sensor"],
-            cell: (row) => row.sensor ?? t("value.unattributed"),
-            history: { rows: "sensor" },
-          },
-        ],
+        toolsAndSensors(),
       ],
     },
     url,

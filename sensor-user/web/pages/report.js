@@ -3,8 +3,9 @@
 
 import { address, get, isAbort, Problem } from "../api.js";
 import { status } from "../agent.js";
-import { h, replace, setText, unique } from "../dom.js";
-import { f, lang, regionNames, t } from "../locale.js";
+import { h, replace } from "../dom.js";
+import { fields, select } from "../fields.js";
+import { f, lang, t } from "../locale.js";
 import { errorNotice, errorText, loading } from "../parts.js";
 import { periodPicker, usualReport } from "../period.js";
 import { go, link } from "../router.js";
@@ -138,7 +139,7 @@ export function show({ url }) {
   /**
    * @param {Record<string, string>} params
    * @param {string} page
-   * @param {{table: string, caption: string}[]} has
+   * @param {{table: string, caption: string, rows: number}[]} has
    */
   function linkDownloads(params, page, has) {
     const format = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ end) =>
@@ -164,20 +165,22 @@ export function show({ url }) {
       h(
         "ul",
         { lang: params.lang },
-        has.map(({ table, caption }) =>
-          h(
-            "li",
-            {},
+        has
+          .filter(({ rows }) => rows > 0)
+          .map(({ table, caption }) =>
             h(
-              "a",
-              {
-                href: address("report", { ...params, format: "csv", table, download: true }),
-                download: `teiten-${params.period}-${table}.csv`,
-              },
-              caption,
+              "li",
+              {},
+              h(
+                "a",
+                {
+                  href: address("report", { ...params, format: "csv", table, download: true }),
+                  download: `teiten-${params.period}-${table}.csv`,
+                },
+                caption,
+              ),
             ),
           ),
-        ),
       ),
     );
     tables.hidden = false;
@@ -199,39 +202,9 @@ export function show({ url }) {
  * @param {(changed: Partial<Wanted>) => void} onchange
  */
 function options(onchange) {
-  /** @type {Map<string, {input: any, error: any}>} */
-  const made = new Map();
-  const put = (/** @type {string} */ name, /** @type {any} */ input) => {
-    const [id, errorId] = [unique(name), unique(`${name}-error`)];
-    const error = h("p", { class: "field-error", id: errorId, role: "alert" });
-    input.id = id;
-    input.name = name;
-    input.setAttribute("aria-describedby", errorId);
-    input.addEventListener("change", () => onchange({ [name]: input.value.trim() }));
-    made.set(name, { input, error });
-    return h(
-      "div",
-      { class: ["field", `field-${name}`] },
-      h("label", { for: id }, t(`report.${name}`)),
-      input,
-      error,
-    );
-  };
-  const select = (/** @type {[string, string][]} */ choices) =>
-    h(
-      "select",
-      {},
-      choices.map(([value, text]) => h("option", { value }, text)),
-    );
-  const listId = unique("homes");
-  const element = h(
-    "form",
-    { class: "fields", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
-    h(
-      "datalist",
-      { id: listId },
-      Object.entries(regionNames()).map(([code, name]) => h("option", { value: code }, name)),
-    ),
+  const made = fields("report", onchange);
+  const { put } = made;
+  const element = made.form(
     put(
       "text",
       select([
@@ -240,17 +213,7 @@ function options(onchange) {
       ]),
     ),
     put("top", select(TOPS.map((top) => [top, f().count(Number(top))]))),
-    put(
-      "home",
-      h("input", {
-        type: "text",
-        size: 6,
-        list: listId,
-        placeholder: "JP",
-        autocomplete: "off",
-        spellcheck: "false",
-      }),
-    ),
+    put("home", made.region("JP", 6)),
     put(
       "rank",
       select([
@@ -265,23 +228,6 @@ function options(onchange) {
         ["internal", t("report.profile.internal")],
       ]),
     ),
-    h("button", { type: "submit", class: "hidden", tabindex: -1 }, t("history.ask")),
   );
-  return {
-    element,
-    fail(/** @type {string} */ name, /** @type {string} */ text) {
-      const field = made.get(name);
-      if (!field) return;
-      setText(field.error, text);
-      field.input.setAttribute("aria-invalid", "true");
-    },
-    /** @param {Wanted} wanted */
-    set(wanted) {
-      for (const [name, { input, error }] of made) {
-        input.value = /** @type {Record<string, string>} */ (wanted)[name];
-        setText(error, "");
-        input.removeAttribute("aria-invalid");
-      }
-    },
-  };
+  return { element, fail: made.fail, set: made.set };
 }

@@ -3,10 +3,10 @@
 
 import { h } from "../dom.js";
 import { UNKNOWN } from "../format.js";
-import { serviceName, t, toolName } from "../locale.js";
+import { serviceName, t } from "../locale.js";
 import { regionCell } from "../parts.js";
 import { ROWS, serviceCondition, serviceOf } from "../question.js";
-import { showSubject } from "./subject.js";
+import { showSubject, toolsAndSensors } from "./subject.js";
 
 /** @param {{url: URL, params: Record<string, string>}} context */
 export function show({ url, params }) {
@@ -46,24 +46,7 @@ export function show({ url, params }) {
             none: t("subject.prefixes.none"),
           },
         ],
-        [
-          {
-            name: "tools-of",
-            heading: t("live.tools"),
-            subject: t("column.tool"),
-            by: ["tool"],
-            cell: (row) => toolName(row.tool),
-            history: { rows: "tool" },
-          },
-          {
-            name: "sensors",
-            heading: t("subject.sensors"),
-            subject: t("column.sensor"),
-            by: ["sensor"],
-            cell: (row) => row.sensor ?? t("value.unattributed"),
-            history: { rows: "sensor" },
-          },
-        ],
+        toolsAndSensors(),
       ],
     },
     url,

@@ -7,7 +7,7 @@ import { status } from "../agent.js";
 import { COLOURS, chart } from "../chart.js";
 import { h, replace, webAddress } from "../dom.js";
 import { UNKNOWN, changeOf, span } from "../format.js";
-import { f, lang, t } from "../locale.js";
+import { f, lang, t, toolName } from "../locale.js";
 import { changeCell, empty, errorNotice, loading, panel, setBar } from "../parts.js";
 import { periodPicker, usualPeriod } from "../period.js";
 import { usualStep } from "../question.js";
@@ -34,6 +34,32 @@ const DEEP = 1000;
  * }} Subject `by` and `same`: among whom it has its place; `finding`: what findings are asked for by; `beside`:
  * by column
  */
+
+/**
+ * The column in which tools and sensors stand.
+ *
+ * @returns {Beside[]}
+ */
+export function toolsAndSensors() {
+  return [
+    {
+      name: "tools-of",
+      heading: t("live.tools"),
+      subject: t("column.tool"),
+      by: ["tool"],
+      cell: (row) => toolName(row.tool),
+      history: { rows: "tool" },
+    },
+    {
+      name: "sensors",
+      heading: t("subject.sensors"),
+      subject: t("column.sensor"),
+      by: ["sensor"],
+      cell: (row) => row.sensor ?? t("value.unattributed"),
+      history: { rows: "sensor" },
+    },
+  ];
+}
 
 /**
  * @param {Subject} subject

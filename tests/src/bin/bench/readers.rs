@@ -72,7 +72,7 @@ struct Got {
 }
 
 pub fn run(options: &Options) -> Result<Section> {
-    let (rounds, seconds) = if options.quick { (2, 1.0) } else { (7, 4.0) };
+    let (rounds, seconds) = if options.quick { (2, 1.0) } else { (7, 2.0) };
     let mut cpus = machine::allowed()?;
     let sender = cpus.pop().unwrap_or(0);
     let others = if cpus.is_empty() { vec![sender] } else { cpus };
