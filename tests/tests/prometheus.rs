@@ -84,7 +84,7 @@ fn exported() -> BTreeMap<String, Metric> {
     let interval =
         Interval { start_ns: 0, end_ns: 1, totals, rows: Vec::new(), cut: 0, mismatches: Vec::new() };
     metrics.closed(&interval, &interval.totals);
-    parsed(&metrics.expose(true).unwrap())
+    parsed(metrics.expose().unwrap().text(true))
 }
 
 /// Reads an exposition of OpenMetrics.

@@ -87,7 +87,7 @@ pub async fn run(args: DemoArgs) -> Result<ExitCode> {
          namespace that ends with this process (Ctrl-C)",
         grouped(args.rate.into())
     );
-    let shown = Shown::start(&args.live, args.store.store.as_deref()).await?;
+    let shown = Shown::start(&args.live, args.store.store.as_deref())?;
     let plan = synth::Plan::new(Scenario::parse("the demo's scenario", DEMO)?)?;
     let sensors = plan.watches.first().and_then(|watch| watch.sensors.clone());
     let sensors = sensors.context("the demo's scenario has no sensors on its first day")?;

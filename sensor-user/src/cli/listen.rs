@@ -1,9 +1,8 @@
 //! Options of the HTTP server, and its address.
 
 use std::{
-    convert::Infallible,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -11,10 +10,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use log::warn;
-use tokio::net::TcpListener;
 
 use crate::{
-    export::metrics::Shared,
+    export::metrics,
     geo::Geo,
     model::Region,
     serve::{
@@ -87,7 +85,7 @@ impl ListenArgs {
     /// # Errors
     ///
     /// If there is no token where one is needed, or a file cannot be used; if a named address cannot be had.
-    pub async fn listen(&self, store: Option<&Path>) -> Result<Option<Listening>> {
+    pub fn listen(&self, store: Option<&Path>) -> Result<Option<Listening>> {
         let address = match self.listen {
             Some(Listen::Off) => return Ok(None),
             Some(Listen::At(address)) => address,
@@ -100,7 +98,7 @@ impl ListenArgs {
                  show, or listen at 127.0.0.1"
             );
         }
-        let bound = TcpListener::bind(address).await;
+        let bound = TcpListener::bind(address);
         let listener = match bound {
             Err(error) if self.listen.is_none() => {
                 let why = if error.kind() == io::ErrorKind::AddrInUse {
@@ -143,12 +141,16 @@ pub struct Agent {
     pub state: status::Agent,
     pub sensors: Vec<SensorState>,
     pub live: Newest,
-    pub metrics: Shared,
+    pub metrics: metrics::Newest,
 }
 
 impl Listening {
     /// Serves until the process ends. `geo`: where names of autonomous systems are from.
-    pub async fn serve(self, geo: Arc<Geo>, agent: Option<Agent>) -> Infallible {
+    ///
+    /// # Errors
+    ///
+    /// If the system has no thread for it.
+    pub fn serve(self, geo: Arc<Geo>, agent: Option<Agent>) -> Result<()> {
         let (state, live, metrics) = match agent {
             Some(Agent { state, sensors, live, metrics }) => {
                 (Some((state, sensors)), Some(live), Some(metrics))
@@ -164,7 +166,7 @@ impl Listening {
             live,
             metrics,
         };
-        serve::serve(self.listener, served.router()).await
+        serve::start(self.listener, served.router()).context("cannot serve the dashboard")
     }
 }
 
@@ -190,18 +192,18 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn other_hosts_want_a_token() {
-        let error = args("0.0.0.0:0").listen(None).await.err().unwrap().to_string();
+    #[test]
+    fn other_hosts_want_a_token() {
+        let error = args("0.0.0.0:0").listen(None).err().unwrap().to_string();
         assert!(error.contains("--token-file"), "{error}");
-        assert!(args("127.0.0.1:0").listen(None).await.unwrap().is_some());
-        assert!(args("off").listen(None).await.unwrap().is_none());
+        assert!(args("127.0.0.1:0").listen(None).unwrap().is_some());
+        assert!(args("off").listen(None).unwrap().is_none());
     }
 
-    #[tokio::test]
-    async fn a_named_address_must_be_had() {
-        let first = args("127.0.0.1:0").listen(None).await.unwrap().unwrap();
-        let taken = args(&first.address.to_string()).listen(None).await.err().unwrap();
+    #[test]
+    fn a_named_address_must_be_had() {
+        let first = args("127.0.0.1:0").listen(None).unwrap().unwrap();
+        let taken = args(&first.address.to_string()).listen(None).err().unwrap();
         assert!(format!("{taken:#}").contains("another --listen"), "{taken:#}");
     }
 }

@@ -1,17 +1,16 @@
 //! `teiten run`: count what arrives on interfaces.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use log::{info, warn};
-use tokio::net::TcpListener;
 
 use crate::{
     agent::Elsewhere,
@@ -28,7 +27,7 @@ use crate::{
     },
     live::Live,
     model::{Dimension, Sensors},
-    serve::{live, status},
+    serve::{self, live, status},
     sketch::SketchKey,
     store::random,
 };
@@ -145,7 +144,7 @@ pub enum LiveFormat {
 pub async fn run(args: RunArgs) -> Result<ExitCode> {
     refuse_unsafe_realtime()?;
     args.store.check(args.live.interval)?;
-    let shown = Shown::start(&args.live, args.store.store.as_deref()).await?;
+    let shown = Shown::start(&args.live, args.store.store.as_deref())?;
     let sensors = args.sensors.sensors()?;
     let all = interfaces().await?;
     let chosen = choose(&args.iface, &all).await?;
@@ -215,7 +214,7 @@ pub struct Shown {
 impl Shown {
     /// Reads the databases, takes the addresses of dashboard and metrics, starts the log. `store`: where counts are
     /// to be kept.
-    pub async fn start(args: &LiveArgs, store: Option<&Path>) -> Result<Self> {
+    pub fn start(args: &LiveArgs, store: Option<&Path>) -> Result<Self> {
         let top = usize::from(args.top);
         let output = match args.format {
             LiveFormat::Jsonl => Output::Jsonl { by: args.by.clone() },
@@ -236,12 +235,12 @@ impl Shown {
             );
         }
         let listener = match args.metrics {
-            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+            Some(address) => Some(TcpListener::bind(address).with_context(|| {
                 format!("cannot serve metrics at {address}: choose another --metrics ADDR:PORT, or end what uses it")
             })?),
             None => None,
         };
-        let listening = args.listen.listen(store).await?;
+        let listening = args.listen.listen(store)?;
         Ok(Self { geo, output, listener, listening, troubles })
     }
 
@@ -291,15 +290,10 @@ impl Shown {
             if counting.kept.is_some() {
                 metrics = metrics.with_store();
             }
-            Arc::new(Mutex::new(metrics))
+            metrics
         });
         if let (Some(listener), Some(metrics)) = (self.listener, &metrics) {
-            let served = Arc::clone(metrics);
-            tokio::spawn(async move {
-                if let Err(error) = metrics::serve(listener, served).await {
-                    warn!("metrics are served no more: {error}");
-                }
-            });
+            serve::start(listener, metrics::router(metrics.newest())).context("cannot serve metrics")?;
         }
         let geo = Arc::new(self.geo);
         let mut feed = None;
@@ -315,9 +309,9 @@ impl Shown {
                 },
                 sensors: status::sensors(&sensors),
                 live,
-                metrics: Arc::clone(metrics),
+                metrics: metrics.newest(),
             };
-            tokio::spawn(listening.serve(Arc::clone(&geo), Some(agent)));
+            listening.serve(Arc::clone(&geo), Some(agent))?;
             let since_ns = u64::try_from(started.as_nanosecond()).unwrap_or_default();
             feed = Some(Publishing { feed: sender, since_ns, troubles: self.troubles });
         }

@@ -37,13 +37,12 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> Result<ExitCode> {
     start_log(None);
     let geo = GeoArgs { country: None, asn: args.asn }.open()?;
-    let Some(listening) = args.listen.listen(Some(args.store.path())).await? else {
+    let Some(listening) = args.listen.listen(Some(args.store.path()))? else {
         bail!("nothing is served: name an address with --listen");
     };
     let signalled = signalled()?;
     info!("dashboard: http://{}/", listening.address);
-    tokio::select! {
-        () = signalled => Ok(ExitCode::SUCCESS),
-        never = listening.serve(Arc::new(geo), None) => match never {},
-    }
+    listening.serve(Arc::new(geo), None)?;
+    signalled.await;
+    Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ use tokio::{
 use crate::{
     agent::{Counters, Folder, Retired, lock, retire},
     export::{
-        metrics::{self, Shared},
+        metrics::Metrics,
         rows::Rows,
         screen::{self, Header},
     },
@@ -100,7 +100,7 @@ pub struct Watch {
     pub geo: Arc<Geo>,
     pub header: Header,
     pub output: Output,
-    pub metrics: Option<Shared>,
+    pub metrics: Option<Metrics>,
     pub interval: Duration,
     /// Where readers of the API get what is counted from.
     pub feed: Option<Publishing>,
@@ -157,8 +157,9 @@ impl Watch {
             shown: None,
         };
         if let Some(metrics) = &agent.metrics {
-            metrics::lock(metrics).databases(&geo.tables());
+            metrics.databases(&geo.tables());
         }
+        agent.expose();
         if at_end == AtEnd::GoOn {
             for drain in &meanwhile {
                 agent.live.absorb(drain, &geo.tables());
@@ -174,6 +175,7 @@ impl Watch {
                     agent.attach_again();
                     agent.fold();
                     agent.close()?;
+                    agent.expose();
                     boundary = Instant::now() + until_boundary(every, zone.as_ref());
                 }
                 ready = notices.readable_mut() => {
@@ -185,9 +187,10 @@ impl Watch {
                     ready.clear_ready();
                     if told {
                         if let Some(metrics) = &agent.metrics {
-                            metrics::lock(metrics).drained_early();
+                            metrics.drained_early();
                         }
                         agent.drain().await?;
+                        agent.expose();
                     }
                 }
                 ready = log.readable_mut() => {
@@ -264,7 +267,7 @@ struct Agent {
     geo: Arc<Geo>,
     header: Header,
     output: Output,
-    metrics: Option<Shared>,
+    metrics: Option<Metrics>,
     /// How full the spill log was in the interval, at its fullest.
     fullest: Spill,
     feed: Option<Publishing>,
@@ -304,8 +307,7 @@ impl Agent {
         }
         let spill = counters.spill();
         self.fullest = if spill.used_bytes < self.fullest.used_bytes { self.fullest } else { spill };
-        if let Some(metrics) = &self.metrics {
-            let mut metrics = metrics::lock(metrics);
+        if let Some(metrics) = &mut self.metrics {
             metrics.interfaces(&self.seen, counters.program().id());
             if let (Some(state), Some(bytes)) = (counters.state(), bytes) {
                 metrics.kept(&state, bytes);
@@ -318,13 +320,13 @@ impl Agent {
         match drains {
             Ok(drains) => {
                 if let Some(metrics) = &self.metrics {
-                    metrics::lock(metrics).drained(took.as_secs_f64());
+                    metrics.drained(took.as_secs_f64());
                 }
                 self.absorb(&drains);
             }
             Err(error) => {
                 if let Some(metrics) = &self.metrics {
-                    metrics::lock(metrics).drain_failed();
+                    metrics.drain_failed();
                 }
                 error!("cannot drain, the kernel goes on counting: {:#}", anyhow::Error::from(error))
             }
@@ -368,7 +370,7 @@ impl Agent {
         let (Some(kept), Some(folder)) = (&mut self.kept, &self.folder) else { return };
         if let Some(metrics) = &self.metrics {
             let folding = folder.state();
-            metrics::lock(metrics).folding(folding.failing.is_some(), folding.damaged);
+            metrics.folding(folding.failing.is_some(), folding.damaged);
         }
         folder.wake();
         for replaced in mem::take(&mut kept.replaced) {
@@ -413,10 +415,17 @@ impl Agent {
         Ok(())
     }
 
+    /// Gives the metrics to the scrapers as they are now.
+    fn expose(&self) {
+        if let Some(Err(error)) = self.metrics.as_ref().map(Metrics::publish) {
+            error!("the metrics cannot be written, please report this: {error}");
+        }
+    }
+
     /// Closes the interval and puts it out. Without new counts, a screen still says why.
     fn close(&mut self) -> Result<()> {
         if let Some(metrics) = &self.metrics {
-            metrics::lock(metrics).spill(mem::take(&mut self.fullest));
+            metrics.spill(mem::take(&mut self.fullest));
         }
         let Some(interval) = self.live.close() else {
             let Some(shown) = self.shown.take() else { return Ok(()) };
@@ -436,8 +445,8 @@ impl Agent {
                 interval.totals.lost
             );
         }
-        if let Some(metrics) = &self.metrics {
-            metrics::lock(metrics).closed(&interval, self.live.since_start());
+        if let Some(metrics) = &mut self.metrics {
+            metrics.closed(&interval, self.live.since_start());
         }
         self.write(&interval).context("cannot write to standard output")?;
         self.publish(&interval);
@@ -555,7 +564,8 @@ impl Agent {
             }
         }
         if let Some(metrics) = self.metrics.as_ref().filter(|_| !reloads.is_empty()) {
-            metrics::lock(metrics).databases(&self.geo.tables());
+            metrics.databases(&self.geo.tables());
+            self.expose();
         }
     }
 }

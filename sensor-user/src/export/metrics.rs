@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use sensor_common::{
     kind::{Kind, Tool},
     layout::Outcomes,
 };
+use tokio::sync::watch;
 
 use crate::{
     geo::Tables,
@@ -33,7 +34,7 @@ mod leaders;
 mod serve;
 
 use leaders::Leaders;
-pub use serve::{answer, router, serve};
+pub use serve::{Exposition, Newest, router};
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
@@ -58,6 +59,7 @@ pub struct Scope<'a> {
 /// The metrics of one agent.
 pub struct Metrics {
     registry: Registry,
+    published: watch::Sender<Arc<Exposition>>,
     frames: Counters,
     packets: Counters,
     bytes: Counter,
@@ -140,6 +142,7 @@ impl Metrics {
         };
         let mut metrics = Self {
             registry: Registry::default(),
+            published: watch::Sender::default(),
             frames: Family::default(),
             packets: Family::default(),
             bytes: Counter::default(),
@@ -502,15 +505,30 @@ impl Metrics {
         self.counted_until.set(seconds(interval.end_ns));
     }
 
-    /// The exposition: OpenMetrics, or Prometheus' older text format.
+    /// All metrics as they are now.
     ///
     /// # Errors
     ///
     /// If a metric cannot be written, which is a defect.
-    pub fn expose(&self, open_metrics: bool) -> Result<String, fmt::Error> {
-        let mut exposition = String::new();
-        text::encode(&mut exposition, &self.registry)?;
-        Ok(if open_metrics { exposition } else { serve::classic(&exposition) })
+    pub fn expose(&self) -> Result<Exposition, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(Exposition::new(text))
+    }
+
+    /// Gives all metrics to the scrapers as they are now. Until then, scrapers get those from before.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be written, which is a defect.
+    pub fn publish(&self) -> Result<(), fmt::Error> {
+        self.published.send_replace(Arc::new(self.expose()?));
+        Ok(())
+    }
+
+    /// What was published last, and will be.
+    pub fn newest(&self) -> Newest {
+        self.published.subscribe()
     }
 }
 
@@ -550,14 +568,6 @@ fn by_outcome(outcomes: &Outcomes) -> [(&'static str, u64); 5] {
         ("unwatched", outcomes.unwatched),
         ("local", outcomes.local),
     ]
-}
-
-/// Metrics that the agent writes and the server reads.
-pub type Shared = Arc<Mutex<Metrics>>;
-
-/// The metrics, even after a panic of another thread: counters are whole at any time.
-pub fn lock(metrics: &Shared) -> MutexGuard<'_, Metrics> {
-    metrics.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -614,7 +624,7 @@ mod tests {
             metrics.closed(&interval, &since_start);
         }
         metrics.drained(0.003);
-        let text = metrics.expose(false).unwrap();
+        let text = metrics.expose().unwrap().text(false).to_owned();
         for (series, expected) in [
             (r#"teiten_frames_total{outcome="packets"}"#, 21.0),
             (r#"teiten_frames_total{outcome="malformed"}"#, 0.0),
@@ -633,7 +643,7 @@ mod tests {
 
     #[test]
     fn what_can_be_named_is_there_before_it_is_counted() {
-        let text = metrics(5, 5).expose(false).unwrap();
+        let text = metrics(5, 5).expose().unwrap().text(false).to_owned();
         for (series, expected) in [
             (r#"teiten_packets_total{class="scan",kind="tcp"}"#, 0.0),
             (r#"teiten_packets_total{class="other",kind="tcp"}"#, 0.0),
@@ -659,7 +669,7 @@ mod tests {
             let interval = interval(services);
             since_start.add(&interval.totals);
             metrics.closed(&interval, &since_start);
-            metrics.expose(false).unwrap()
+            metrics.expose().unwrap().text(false).to_owned()
         };
         let text = close(&[(23, 5), (445, 2)]);
         let of = |text: &str, port: &str, protocol: &str| {
@@ -689,7 +699,7 @@ mod tests {
         .into_iter()
         .collect();
         metrics.closed(&interval, &interval.totals);
-        let text = metrics.expose(false).unwrap();
+        let text = metrics.expose().unwrap().text(false).to_owned();
         let regions: Vec<&str> = {
             let mut lines: Vec<_> =
                 text.lines().filter_map(|line| line.strip_prefix("teiten_region_packets_total")).collect();
@@ -722,7 +732,7 @@ mod tests {
         }];
         let mut told = |all: &[Interface]| {
             metrics.interfaces(all, 42);
-            let text = metrics.expose(false).unwrap();
+            let text = metrics.expose().unwrap().text(false).to_owned();
             ["up", "attached", "received_frames_total", "dropped_frames_total"].map(|what| {
                 sample(&text, &format!("teiten_interface_{what}{{interface=\"eth0\"}}"))
                     .map(|value| value as u64)
@@ -743,7 +753,7 @@ mod tests {
     fn every_metric_has_help_and_a_unit_or_none_that_it_could_have() {
         let mut metrics = metrics(1, 1).with_store();
         metrics.interfaces(&[Interface { name: "eth0".to_owned(), ..Interface::default() }], 1);
-        let open = metrics.expose(true).unwrap();
+        let open = metrics.expose().unwrap().text(true).to_owned();
         let of = |keyword: &str| -> HashMap<&str, &str> {
             let prefix = format!("# {keyword} ");
             open.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once(' ')).collect()
@@ -762,10 +772,10 @@ mod tests {
     #[test]
     fn both_formats_name_counters_as_they_must() {
         let metrics = metrics(1, 1);
-        let open = metrics.expose(true).unwrap();
+        let open = metrics.expose().unwrap().text(true).to_owned();
         assert!(open.ends_with("# EOF\n"));
         assert!(open.contains("# TYPE teiten_frames counter\n# UNIT teiten_frames frames\n"), "{open}");
-        let classic = metrics.expose(false).unwrap();
+        let classic = metrics.expose().unwrap().text(false).to_owned();
         assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"));
         assert!(classic.contains(
             "# TYPE teiten_frames_total counter

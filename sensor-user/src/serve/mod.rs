@@ -1,18 +1,19 @@
 //! HTTP: what people and programs see of an agent and of a store.
 //!
-//! Readers cost the counting nothing: what is live is written once an interval, whoever reads it, and questions to
-//! the store have threads and connections of their own.
+//! Readers cost the counting nothing: what is live is written once an interval, whoever reads it, and whatever readers
+//! ask for is done on threads of their own, which are the last that the machine runs.
 
 mod assets;
 pub mod auth;
 pub mod history;
 pub mod live;
 pub mod networks;
+mod nice;
 pub mod openapi;
 pub mod problem;
 pub mod status;
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net, sync::Arc, thread, time::Duration};
 
 use axum::{
     Router,
@@ -25,7 +26,7 @@ use axum::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use log::{debug, warn};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{net::TcpListener, runtime, sync::Semaphore};
 use tower::ServiceExt;
 
 use self::{
@@ -35,13 +36,11 @@ use self::{
         names::{self, NamePages},
     },
     live::Newest,
+    nice::be_nice,
     problem::Problem,
     status::About,
 };
-use crate::{
-    export::metrics::{self, Shared},
-    geo::Geo,
-};
+use crate::{export::metrics, geo::Geo};
 
 /// Connections at the same time; others wait until one ends.
 const MOST_CONNECTIONS: usize = 512;
@@ -65,7 +64,7 @@ pub struct Served {
     /// Where an agent runs: its snapshots.
     pub live: Option<Newest>,
     /// Where an agent runs: its metrics.
-    pub metrics: Option<Shared>,
+    pub metrics: Option<metrics::Newest>,
 }
 
 impl Served {
@@ -121,8 +120,26 @@ async fn harden(mut response: Response) -> Response {
     response
 }
 
-/// Serves until the process ends.
-pub async fn serve(listener: TcpListener, router: Router) -> Infallible {
+/// Serves until the process ends, on a thread of low priority.
+///
+/// # Errors
+///
+/// If the system has no thread, or nothing to wait for connections with.
+pub fn start(listener: net::TcpListener, router: Router) -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    listener.set_nonblocking(true)?;
+    let listener = {
+        let _inside = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    thread::Builder::new().name("readers".to_owned()).spawn(move || {
+        be_nice();
+        match runtime.block_on(serve(listener, router)) {}
+    })?;
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, router: Router) -> Infallible {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = async {
@@ -285,9 +302,10 @@ mod tests {
 
     #[tokio::test]
     async fn connections_are_answered_and_junk_ends_only_its_own() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(loopback())));
+        let nice = async || (nice::niceness() > 9).to_string();
+        start(listener, router(loopback()).route("/nice", axum::routing::get(nice))).unwrap();
         let talk = async |words: &[u8]| {
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
             stream.write_all(words).await.unwrap();
@@ -301,6 +319,8 @@ mod tests {
             assert!(!talk(junk).await.starts_with("HTTP/1.1 200"));
             assert!(talk(good).await.starts_with("HTTP/1.1 200"));
         }
+        let nice = talk(b"GET /nice HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        assert!(nice.ends_with("\r\n\r\ntrue"), "{nice}");
         let mut long = b"GET /health HTTP/1.1\r\nX: ".to_vec();
         long.extend(vec![b'x'; 2 * LARGEST_HEAD]);
         long.extend(b"\r\n\r\n");

@@ -1,47 +1,63 @@
 //! Metrics over HTTP, in the format that the scraper takes.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{
     Router,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use super::{Shared, lock};
+/// What scrapers get: all metrics as of one moment. It is written once, however many scrape; nobody who counts waits
+/// for a scraper.
+#[derive(Debug, Default)]
+pub struct Exposition {
+    open_metrics: String,
+    classic: OnceLock<String>,
+}
 
-/// Serves `/metrics` until the process ends.
-///
-/// # Errors
-///
-/// If the listener fails.
-pub async fn serve(listener: TcpListener, metrics: Shared) -> std::io::Result<()> {
-    axum::serve(listener, router(metrics)).await
+/// The newest exposition.
+pub type Newest = watch::Receiver<Arc<Exposition>>;
+
+impl Exposition {
+    /// From what OpenMetrics has.
+    pub(super) fn new(open_metrics: String) -> Self {
+        Self { open_metrics, classic: OnceLock::new() }
+    }
+
+    /// As OpenMetrics, or in Prometheus' older text format.
+    pub fn text(&self, open_metrics: bool) -> &str {
+        if open_metrics {
+            &self.open_metrics
+        } else {
+            self.classic.get_or_init(|| classic(&self.open_metrics))
+        }
+    }
 }
 
 /// `GET /metrics`.
-pub fn router(metrics: Shared) -> Router {
-    let scrape = async |State(metrics): State<Shared>, headers: HeaderMap| answer(&metrics, &headers);
-    Router::new().route("/metrics", get(scrape)).with_state(metrics)
+pub fn router(newest: Newest) -> Router {
+    let scrape = async |State(newest): State<Newest>, headers: HeaderMap| {
+        let exposition = Arc::clone(&newest.borrow());
+        answer(&exposition, &headers)
+    };
+    Router::new().route("/metrics", get(scrape)).with_state(newest)
 }
 
 /// The answer to a scraper with these headers: OpenMetrics if it would rather have that, else
 /// Prometheus' older text format.
-pub fn answer(metrics: &Shared, headers: &HeaderMap) -> Response {
+fn answer(exposition: &Exposition, headers: &HeaderMap) -> Response {
     let open_metrics = prefers_open_metrics(headers);
     let content_type = if open_metrics {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
-    match lock(metrics).expose(open_metrics) {
-        Ok(text) => ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], text).into_response(),
-        Err(error) => {
-            let text = format!("the metrics cannot be written, please report this: {error}\n");
-            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
-        }
-    }
+    let text = exposition.text(open_metrics).to_owned();
+    ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], text).into_response()
 }
 
 /// Whether OpenMetrics is accepted by name, and plain text not more than it.
@@ -64,7 +80,7 @@ fn prefers_open_metrics(headers: &HeaderMap) -> bool {
 
 /// OpenMetrics as Prometheus' text format 0.0.4, where a counter is named as its samples are, and
 /// neither units nor an end are marked.
-pub(super) fn classic(open_metrics: &str) -> String {
+fn classic(open_metrics: &str) -> String {
     let is_counter = |name: &str| {
         open_metrics.lines().any(|line| {
             line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" counter")) == Some(name)

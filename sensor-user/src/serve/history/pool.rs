@@ -17,13 +17,9 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use log::warn;
 use tokio::sync::oneshot;
 
-use crate::serve::problem::Problem;
-
-/// How nice the threads are: 0 is usual, 19 the most.
-const NICE: libc::c_int = 10;
+use crate::serve::{nice::be_nice, problem::Problem};
 
 /// What questions may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,15 +251,6 @@ impl Shared {
     }
 }
 
-/// Makes this thread the last one that the machine runs.
-fn be_nice() {
-    // Linux sets the priority of the thread that asks.
-    // SAFETY: no preconditions.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) } != 0 {
-        warn!("questions are answered at usual priority: {}", io::Error::last_os_error());
-    }
-}
-
 /// Nobody has time.
 fn busy() -> Problem {
     Problem::unavailable("busy", "too many questions are waiting for an answer; ask again in some seconds", 5)
@@ -290,6 +277,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::serve::nice::niceness;
 
     fn limits(waiting: usize) -> Limits {
         Limits { threads: 1, waiting, ..Limits::default() }
@@ -317,9 +305,7 @@ mod tests {
     #[tokio::test]
     async fn work_is_done_at_low_priority() {
         let pool = Pool::new(Limits::default()).unwrap();
-        // SAFETY: no preconditions.
-        let priority = || unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
-        assert_eq!(pool.ask(move |_| Ok(priority())).await, Ok(priority().max(NICE)));
+        assert!(pool.ask(|_| Ok(niceness())).await.unwrap() > niceness().min(9));
     }
 
     #[tokio::test]
