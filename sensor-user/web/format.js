@@ -4,9 +4,21 @@
 /** What is not known, or does not apply. */
 export const UNKNOWN = "–";
 
+const DAY = 86_400_000;
+
 /**
  * @typedef {ReturnType<typeof formats>} Formats
  */
+
+/**
+ * The date some days after another, or before.
+ *
+ * @param {string} date `2019-10-04`
+ * @param {number} days
+ */
+export function plusDays(date, days) {
+  return new Date(Date.parse(`${date}T00:00Z`) + days * DAY).toISOString().slice(0, 10);
+}
 
 /**
  * Whether this browser knows a time zone by its IANA name.
@@ -164,6 +176,18 @@ export function formats(lang, timeZone) {
     isoDay: (/** @type {Date} */ at) => isoDay.format(at),
     /** `2019-10-04T18:00`, on the zone's clock: what the API takes as a time. */
     isoMinute: (/** @type {Date} */ at) => isoMinute.format(at).replace(" ", "T"),
+    /**
+     * When a date begins on the zone's clock, which may be changed on that day, even at midnight.
+     *
+     * @param {string} date `2019-10-04`
+     */
+    dayBegin(date) {
+      const midnight = Date.parse(`${date}T00:00Z`);
+      const clock = (/** @type {number} */ at) => Date.parse(`${isoMinute.format(at).replace(" ", "T")}Z`);
+      const begins = [midnight - DAY, midnight + DAY].map((at) => midnight - (clock(at) - at));
+      const first = begins.sort((a, b) => a - b).find((at) => isoDay.format(at) === date);
+      return new Date(first ?? begins[0]);
+    },
     list: (/** @type {string[]} */ items) => list.format(items),
   };
 }

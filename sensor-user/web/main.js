@@ -15,10 +15,10 @@ import {
   takeZone,
   zoneName,
 } from "./locale.js";
-import { errorNotice, loading } from "./parts.js";
+import { alert, errorNotice, errorText, loading } from "./parts.js";
 import { begin, link, match, note } from "./router.js";
 import { SCHEMES, scheme, takeScheme } from "./scheme.js";
-import { askToken, sessionEnd } from "./token.js";
+import { askToken, sayAgain, sessionEnd } from "./token.js";
 import * as history from "./pages/history.js";
 import * as live from "./pages/live.js";
 import * as missing from "./pages/missing.js";
@@ -53,8 +53,11 @@ const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 /** @type {{key: string, shown: Shown} | null} */
 let current = null;
 
-/** @param {URL} url */
-function arrive(url) {
+/**
+ * @param {URL} url
+ * @param {boolean} [isNew] whether the address was gone to, not back or forth
+ */
+function arrive(url, isNew = false) {
   const wanted = url.searchParams.get("lang");
   if (wanted && LANGUAGES.includes(wanted) && wanted !== lang()) {
     speak(wanted);
@@ -63,7 +66,7 @@ function arrive(url) {
   const place = match(url.pathname);
   const page = place ? PAGES[place.page] : missing;
   const key = place ? `${place.page} ${Object.values(place.params).join(" ")}` : url.pathname;
-  if (current?.key === key && current.shown.update) {
+  if (current?.key === key && current.shown.update && current.shown.element.isConnected) {
     current.shown.update(url);
   } else {
     const first = current === null;
@@ -72,7 +75,7 @@ function arrive(url) {
     current = { key, shown };
     replace(main, shown.element);
     if (!first) {
-      scrollTo(0, 0);
+      if (isNew) scrollTo(0, 0);
       main.querySelector("h1")?.focus({ preventScroll: true });
     }
   }
@@ -122,8 +125,10 @@ function frame(page) {
     },
     SCHEMES.map((name) => h("option", { value: name, selected: name === scheme() }, t(`scheme.${name}`))),
   );
+  const header = /** @type {Element} */ (document.getElementById("header"));
+  const chosen = header.contains(document.activeElement) && document.activeElement?.getAttribute("lang");
   replace(
-    /** @type {Element} */ (document.getElementById("header")),
+    header,
     brand,
     h("nav", { "aria-label": t("nav") }, h("ul", {}, links)),
     h(
@@ -133,6 +138,8 @@ function frame(page) {
       schemes,
     ),
   );
+  // The button that chose the language keeps the focus.
+  if (chosen) languages.find((button) => button.lang === chosen)?.focus();
   const about = status();
   replace(
     /** @type {Element} */ (document.getElementById("footer")),
@@ -159,10 +166,7 @@ function mark() {
 function chooseLanguage(code) {
   rememberLanguage(code);
   if (new URL(location.href).searchParams.has("lang")) note("lang", code);
-  speak(code).then(() => {
-    const pressed = document.querySelector(`#header button[lang="${code}"]`);
-    if (pressed instanceof HTMLElement) pressed.focus();
-  });
+  speak(code);
 }
 
 let spoken = Promise.resolve();
@@ -173,25 +177,47 @@ let spoken = Promise.resolve();
  * @param {string} code
  */
 function speak(code) {
-  spoken = spoken.then(() => change(code));
-  return spoken;
+  spoken = spoken.then(() => change(code)).catch(fail);
 }
 
 /** @param {string} code */
 async function change(code) {
-  try {
-    await takeLanguage(code);
-    takeNames(await get("names", { lang: code }));
-  } catch (error) {
-    replace(
-      main,
-      errorNotice(error, () => location.reload()),
-    );
-    return;
-  }
+  await takeLanguage(code);
+  frame(match(location.pathname)?.page ?? null);
+  if (!sayAgain(main)) replace(main, loading());
+  // Names may have to wait for a token, in which the language may be changed again.
+  if (status()) pageAgain(code).catch(fail);
+}
+
+/**
+ * Shows the page in a language whose messages are there.
+ *
+ * @param {string} code
+ */
+async function pageAgain(code) {
+  await askNames(code);
+  if (code !== lang()) return;
   current?.shown.leave?.();
   current = null;
   arrive(new URL(location.href));
+}
+
+/**
+ * Asks for names, which are taken unless the language was changed meanwhile.
+ *
+ * @param {string} code
+ */
+async function askNames(code) {
+  const names = await get("names", { lang: code });
+  if (code === lang()) takeNames(names);
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  replace(
+    main,
+    errorNotice(error, () => location.reload()),
+  );
 }
 
 /** Seconds between attempts to reach the agent at the start. */
@@ -206,20 +232,15 @@ async function start() {
     try {
       const about = await askStatus();
       takeZone(about.store?.time_zone);
-      takeNames(await get("names", { lang: lang() }));
+      await askNames(lang());
       break;
     } catch (error) {
       if (isAbort(error)) return;
-      replace(main, errorNotice(error));
+      replace(main, alert(errorText(error), h("p", {}, t("error.retrying"))));
       await new Promise((done) => setTimeout(done, AGAIN * 1000));
     }
   }
   begin(arrive);
 }
 
-start().catch((error) =>
-  replace(
-    main,
-    errorNotice(error, () => location.reload()),
-  ),
-);
+start().catch(fail);

@@ -1,8 +1,8 @@
 // @ts-check
 // What several pages show in the same way.
 
-import { Problem, Unreachable } from "./api.js";
-import { h, hidden } from "./dom.js";
+import { Problem, Unreachable, isAbort } from "./api.js";
+import { h, hidden, replace } from "./dom.js";
 import { changeOf } from "./format.js";
 import { f, regionName, serviceName, t } from "./locale.js";
 import { regionLink, serviceLink } from "./router.js";
@@ -116,7 +116,8 @@ export function changeCell(now, before) {
  */
 export function errorText(error) {
   if (error instanceof Problem) {
-    if (error.status === 503) return error.title === "busy" ? t("error.busy") : t("error.long");
+    if (error.status === 503 && error.title === "busy") return t("error.busy");
+    if (error.status === 503 && error.title === "too long") return t("error.long");
     return error.message;
   }
   if (error instanceof Unreachable) return t("error.unreachable");
@@ -159,6 +160,24 @@ export function loading(text = t("loading")) {
     h("span", { class: "spinner", "aria-hidden": "true" }),
     text,
   );
+}
+
+/**
+ * A part that fills itself; what goes wrong stands in its place.
+ *
+ * @param {(box: HTMLElement) => Promise<unknown>} fill
+ * @param {string} [waiting]
+ */
+export function part(fill, waiting) {
+  const box = h("div", { class: "part" });
+  const attempt = () => {
+    replace(box, loading(waiting));
+    fill(box).catch((error) => {
+      if (!isAbort(error)) replace(box, errorNotice(error, attempt));
+    });
+  };
+  attempt();
+  return box;
 }
 
 /**

@@ -4,7 +4,7 @@
 import { Problem, get, isAbort } from "./api.js";
 import { status } from "./agent.js";
 import { h, setText, unique } from "./dom.js";
-import { span, toDate } from "./format.js";
+import { plusDays, span, toDate } from "./format.js";
 import { f, t } from "./locale.js";
 import { errorText } from "./parts.js";
 
@@ -35,27 +35,25 @@ function storeAge() {
   return first ? (Date.now() - first.getTime()) / 1000 : 0;
 }
 
-/** Some days up to and with that of a time. */
-export function daysTo(/** @type {Date} */ end, /** @type {number} */ days) {
-  // The end of a day belongs to it, and is the begin of the next one.
-  const last = end.getTime() - 1000;
-  return `${f().isoDay(new Date(last - (days - 1) * 86_400_000))}..${f().isoDay(new Date(last))}`;
+/** Some days up to and with one. */
+function daysTo(/** @type {string} */ last, /** @type {number} */ days) {
+  return `${plusDays(last, 1 - days)}..${last}`;
 }
+
+/** The day of the last counts. The end of a day belongs to it, and is the begin of the next one. */
+export const lastDay = (/** @type {Date} */ end) => f().isoDay(new Date(end.getTime() - 1000));
 
 /** The period that is shown where none is asked for: the last 7 days, of a young store the last one. */
 export function usualPeriod() {
   const end = storeEnd();
-  if (end) return daysTo(end, 7);
+  if (end) return daysTo(lastDay(end), 7);
   return storeAge() > 86_400 ? "-7d" : "-24h";
 }
 
 /** The period whose report is shown where none is asked for. */
 export function usualReport() {
   const end = storeEnd();
-  if (end)
-    return f()
-      .isoDay(new Date(end.getTime() - 1000))
-      .slice(0, 7);
+  if (end) return lastDay(end).slice(0, 7);
   return storeAge() > 8 * 86_400 ? "last-week" : "today";
 }
 
@@ -72,7 +70,8 @@ const HOURLY = 8;
 async function resolve(text, signal) {
   if (!/^-\d+[smhdw]$/.test(text)) return get("period", { period: text }, signal);
   const rough = await get("period", { from: text }, signal);
-  const period = rough.seconds > HOURLY * 86_400 ? `${rough.first_day}..${rough.last_day}` : hours(rough);
+  const days = Math.round(rough.seconds / 86_400);
+  const period = days > HOURLY ? daysTo(rough.last_day, days) : hours(rough);
   return get("period", { period }, signal);
 }
 

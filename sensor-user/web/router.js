@@ -86,7 +86,7 @@ export const serviceLink = (service, params) => link(`/service/${service}`, para
  */
 export const regionLink = (region, params) => link(`/region/${encodeURIComponent(region)}`, params);
 
-/** @type {(url: URL) => void} */
+/** @type {(url: URL, isNew?: boolean) => void} */
 let arrived = () => {};
 
 /** Path and query of what is shown. */
@@ -96,15 +96,20 @@ let shown = "";
 const viewOf = (url) => url.pathname + url.search;
 
 /**
- * Begins: `onarrive` is called for the present address and each one after it.
+ * Begins: `onarrive` is called for the present address and each one after it; whether it is a new one, or one
+ * that the viewer came back to, which is scrolled to where it was left.
  *
- * @param {(url: URL) => void} onarrive
+ * @param {(url: URL, isNew: boolean) => void} onarrive
  */
 export function begin(onarrive) {
-  arrived = (url) => {
+  arrived = (url, isNew = false) => {
     shown = viewOf(url);
-    onarrive(url);
+    onarrive(url, isNew);
+    if (!isNew) scrollBack(history.state?.scrolled ?? 0);
   };
+  // The browser's own way knows nothing of a page that fills itself.
+  history.scrollRestoration = "manual";
+  addEventListener("scrollend", noteScrolled);
   addEventListener("popstate", () => {
     const url = new URL(location.href);
     // The link past the beginning leads to a place on the page, which is shown already.
@@ -122,8 +127,47 @@ export function begin(onarrive) {
  */
 export function go(href, { replace = false } = {}) {
   const url = new URL(href, location.href);
+  noteScrolled();
+  stopScrolling();
   if (url.href !== location.href) history[replace ? "replaceState" : "pushState"](null, "", url);
-  arrived(url);
+  arrived(url, true);
+  noteScrolled();
+}
+
+let stopScrolling = () => {};
+let isScrolling = false;
+
+/** Notes how far the page is scrolled, for those who come back to it. */
+function noteScrolled() {
+  if (!isScrolling && history.state?.scrolled !== scrollY)
+    history.replaceState({ ...history.state, scrolled: scrollY }, "");
+}
+
+/** Seconds after which a page is as long as it was. */
+const SETTLED = 5;
+
+/**
+ * Scrolls to where the page was left, and stays there while the page fills itself, unless the viewer does anything.
+ *
+ * @param {number} place
+ */
+function scrollBack(place) {
+  stopScrolling();
+  scrollTo(0, place);
+  if (place === 0) return;
+  isScrolling = true;
+  const growth = new ResizeObserver(() => scrollTo(0, place));
+  const ended = new AbortController();
+  stopScrolling = () => {
+    isScrolling = false;
+    growth.disconnect();
+    ended.abort();
+  };
+  for (const name of ["wheel", "touchstart", "pointerdown", "keydown"])
+    addEventListener(name, stopScrolling, { passive: true, signal: ended.signal });
+  const timer = setTimeout(stopScrolling, SETTLED * 1000);
+  ended.signal.addEventListener("abort", () => clearTimeout(timer));
+  growth.observe(document.body);
 }
 
 /**

@@ -48,6 +48,9 @@ export function steps(start, seconds, columns) {
 /** Part of a bin that must have been observed for it to be called observed, as in reports. */
 export const OBSERVED = 0.8;
 
+/** Seconds that it may take until what was counted is kept. */
+const KEPT = 120;
+
 /** Least part of a bin from which the whole is reckoned. */
 const LEAST = 0.02;
 
@@ -113,10 +116,12 @@ export function lines(all, lines, period, { now = Infinity, asSeen = false } = {
       const figure = (figures.get(bin.from) ?? 0) / (asSeen ? 1 : bin.observed);
       drawn.values[line].push(bin.observed < least ? null : figure);
     });
-    if (bin.observed < OBSERVED) gap(bin.from, Math.min(bin.from + bin.seconds, until));
+    // Of a bin that is not over, what is over of it must have been observed.
+    const over = Math.min(bin.seconds, Math.max(0, now - KEPT - bin.from)) / bin.seconds;
+    if (bin.observed < OBSERVED * over) gap(bin.from, Math.min(bin.from + bin.seconds, until));
     end = bin.from + bin.seconds;
   }
-  if (until > end + 1) gap(end, until);
+  if (Math.min(until, now - KEPT) > end + 1) gap(end, until);
   return { ...drawn, begins };
 }
 

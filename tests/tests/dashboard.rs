@@ -767,7 +767,8 @@ fn the_report_is_shown_in_both_languages() {
             server.api(&format!("findings?period=2019-11&lang={lang}"))["findings"][0]["text"].clone();
         let plain = |text: &str| text.split_whitespace().collect::<String>();
         assert!(plain(&report).contains(&plain(first.as_str().unwrap())), "{first} is not in:\n{report}");
-        assert_eq!(page.evaluate("document.querySelector('iframe').getAttribute('sandbox')"), "");
+        let sandbox = page.evaluate("document.querySelector('iframe').getAttribute('sandbox')");
+        assert_eq!(sandbox, "allow-popups allow-popups-to-escape-sandbox", "no scripts");
         assert_quiet(&page, &server, lang);
 
         // Everything that can be taken along is there.

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use teiten_tests::{
     agent::{Agent, Finished, finish, teiten},
@@ -17,7 +18,7 @@ use teiten_tests::{
     capture::{ETHERNET, pcap},
     frames::*,
     netns::{Netns, Pair},
-    root,
+    prometheus, root,
     scratch::Scratch,
     station::{self, Station},
     store::{self, Kept},
@@ -48,6 +49,70 @@ fn another_network_namespace_is_not_touched() {
     assert_eq!(elsewhere.inner.xdp("in0"), None);
     station.send(7);
     station.settle(7);
+}
+
+/// An agent that serves what it counts.
+fn serving(station: &Station) -> Agent {
+    station.pair.inner.ip("link set lo up");
+    let mut command = station.run_command([""; 0]);
+    command.env("TEITEN_LISTEN", "127.0.0.1:8642");
+    let agent = Agent::start(command);
+    agent.wait_stdout("the end of the first interval", |lines| lines.last().map(drop));
+    agent
+}
+
+/// Waits until what an agent serves at a path is so.
+fn wait_served(station: &Station, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    wait_for(path, || {
+        let (head, body) = prometheus::get(&station.pair.inner, "127.0.0.1:8642", path, "*/*")?;
+        let served: Value = serde_json::from_str(&body).ok()?;
+        (head.contains(" 200 ") && is_so(&served)).then_some(served)
+    })
+}
+
+#[test]
+fn what_came_without_an_agent_is_shown_with_its_time() {
+    if !root() {
+        return;
+    }
+    let station = Station::new();
+    let agent = serving(&station);
+    station.send(5);
+    station.wait_kept(5);
+    agent.kill();
+    let killed = Timestamp::now();
+    station.send(7);
+    thread::sleep(Duration::from_secs(2));
+    let agent = serving(&station);
+    let live = wait_served(&station, "/api/v1/live", |live| live["total"]["frames"] == 7);
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    let started = time(&wait_served(&station, "/api/v1/status", |_| true)["agent"]["started"]);
+    assert!(time(&live["since"]) <= killed && killed < started, "{live}");
+    let seconds = live["hour"]["seconds"].as_f64().unwrap();
+    assert_eq!(live["hour"]["frames"], 7, "{live}");
+    assert!((2.0..3600.0).contains(&seconds), "{live}");
+    agent.terminate().good();
+    station.settle(12);
+}
+
+#[test]
+fn an_interface_without_a_link_is_shown_as_such() {
+    if !root() {
+        return;
+    }
+    let station = Station::new();
+    let agent = serving(&station);
+    let wait_up = |up: bool| wait_served(&station, "/api/v1/live", |live| live["interfaces"][0]["up"] == up);
+    wait_up(true);
+    station.send(5);
+    wait_served(&station, "/api/v1/live", |live| live["interfaces"][0]["received"] == 5);
+    station.pair.outer.ip("link set out0 down");
+    wait_up(false);
+    station.pair.outer.ip("link set out0 up");
+    let live = wait_up(true);
+    assert_eq!(live["interfaces"][0]["interface"], "in0");
+    agent.terminate().good();
+    station.settle(5);
 }
 
 #[test]

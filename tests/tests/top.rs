@@ -296,9 +296,9 @@ fn keys_work() {
     wait_order(["23/tcp", "445/tc", "53/udp"]);
 
     pty.write("p");
-    pty.wait_text("PAUSED: 0 intervals, 0 packets since");
+    pty.wait_text("PAUSED: 0 updates, 0 packets since");
     server.send(&counts(1));
-    pty.wait_text("PAUSED: 1 interval, 1,000 packets since");
+    pty.wait_text("PAUSED: 1 update, 1,000 packets since");
     assert!(!pty.text().contains("1,001,000"));
     pty.write(" ");
     pty.wait_text("1,001,000");

@@ -11,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use log::{error, info};
+use log::{error, info, warn};
 
 use crate::{
     kernel::{
@@ -147,10 +147,14 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Whether packets can arrive from everywhere: all interfaces that the program was put on are there.
+    /// Whether packets can arrive from everywhere: all interfaces that the program was put on are there. Where that
+    /// cannot be seen, it is as it was.
     pub fn observes(&mut self) -> bool {
-        let links = self.pinned.refresh().map(|()| self.pinned.links());
-        links.is_ok_and(|links| !links.is_empty() && links.iter().all(|link| link.alive))
+        if let Err(error) = self.pinned.refresh() {
+            warn!("cannot look at the program's links: {:#}", anyhow::Error::from(error));
+        }
+        let links = self.pinned.links();
+        !links.is_empty() && links.iter().all(|link| link.alive)
     }
 
     /// Takes the program off where this is not wanted.
@@ -281,7 +285,7 @@ impl Counters {
 }
 
 /// Nanoseconds since 1970.
-fn now_ns() -> u64 {
+pub fn now_ns() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

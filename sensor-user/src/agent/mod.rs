@@ -18,7 +18,7 @@ pub mod start;
 
 pub use end::{Retired, retire};
 pub use fold::{FoldError, Folder, Folding, fold, fold_only};
-pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock};
+pub use keep::{Counters, Generation, Keeping, SharedStore, Unkept, lock, now_ns};
 pub use playback::{Playback, PlaybackError};
 pub use record::{Coverage, Recorded, Recording};
 pub use start::{AgentError, Elsewhere, Start, Started, adopt};

@@ -166,7 +166,7 @@ impl Listening {
             live,
             metrics,
         };
-        serve::start(self.listener, served.router()).context("cannot serve the dashboard")
+        serve::start_all(self.listener, served).context("cannot serve the dashboard")
     }
 }
 

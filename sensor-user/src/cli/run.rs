@@ -15,7 +15,7 @@ use log::{info, warn};
 use crate::{
     agent::Elsewhere,
     export::{
-        metrics::{self, Metrics, Scope},
+        metrics::{Metrics, Scope},
         screen::Header,
     },
     geo::Geo,
@@ -292,8 +292,11 @@ impl Shown {
             }
             metrics
         });
+        if let Some(metrics) = metrics.as_ref().filter(|_| counting.meanwhile.is_empty()) {
+            metrics.publish().context("the metrics cannot be written, please report this")?;
+        }
         if let (Some(listener), Some(metrics)) = (self.listener, &metrics) {
-            serve::start(listener, metrics::router(metrics.newest())).context("cannot serve metrics")?;
+            serve::start_metrics(listener, metrics.newest()).context("cannot serve metrics")?;
         }
         let geo = Arc::new(self.geo);
         let mut feed = None;
@@ -312,7 +315,10 @@ impl Shown {
                 metrics: metrics.newest(),
             };
             listening.serve(Arc::clone(&geo), Some(agent))?;
-            let since_ns = u64::try_from(started.as_nanosecond()).unwrap_or_default();
+            // What the kernel counted while no agent ran is among what is shown.
+            let begins = counting.meanwhile.iter().map(|drain| drain.span.start_ns);
+            let own = u64::try_from(started.as_nanosecond()).unwrap_or_default();
+            let since_ns = begins.filter(|_| at_end == AtEnd::GoOn).fold(own, u64::min);
             feed = Some(Publishing { feed: sender, since_ns, troubles: self.troubles });
         }
         let rows = match &self.output {

@@ -1,14 +1,14 @@
 //! The loop of a running agent: ticks, drains, outputs.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io::{self, IsTerminal, Write},
     mem,
     os::fd::AsRawFd,
     path::Path,
     pin::pin,
     sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    agent::{Counters, Folder, Retired, lock, retire},
+    agent::{Counters, Folder, Retired, lock, now_ns, retire},
     export::{
         metrics::Metrics,
         rows::Rows,
@@ -151,20 +151,25 @@ impl Watch {
             fullest: Spill::default(),
             feed,
             published: None,
-            first: Vec::new(),
+            begun_ns: now_ns(),
+            program: 0,
             seen: Vec::new(),
+            counted: HashMap::new(),
             drawn: false,
             shown: None,
         };
         if let Some(metrics) = &agent.metrics {
             metrics.databases(&geo.tables());
         }
-        agent.expose();
-        if at_end == AtEnd::GoOn {
+        agent.look().await?;
+        if at_end == AtEnd::GoOn && !meanwhile.is_empty() {
             for drain in &meanwhile {
                 agent.live.absorb(drain, &geo.tables());
             }
+            // An interval of its own: it may be long.
+            agent.close()?;
         }
+        agent.expose();
         let mut boundary = Instant::now() + until_boundary(every, zone.as_ref());
 
         let ended = loop {
@@ -245,8 +250,7 @@ fn readable<T: AsRawFd>(ring: T) -> io::Result<AsyncFd<T>> {
 
 /// Time until the interval is over, by the wall clock.
 fn until_boundary(every: Duration, zone: Option<&Zone>) -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    boundary(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), every, zone)
+    boundary(now_ns(), every, zone)
 }
 
 struct Agent {
@@ -273,9 +277,14 @@ struct Agent {
     feed: Option<Publishing>,
     /// When readers of the API were told last.
     published: Option<Instant>,
-    /// The interfaces of the host as they were first, and last.
-    first: Vec<Interface>,
+    /// When it began to drain, in nanoseconds since 1970.
+    begun_ns: u64,
+    /// Id of the program, as of the last drain; 0 before.
+    program: u32,
+    /// The interfaces of the host as they were last.
     seen: Vec<Interface>,
+    /// What those that are observed have received since the agent's start, by their own counters.
+    counted: HashMap<String, Received>,
     /// Whether the screen holds a table.
     drawn: bool,
     /// The interval that was put out last, where it may be put out again.
@@ -283,6 +292,30 @@ struct Agent {
 }
 
 impl Agent {
+    /// Looks at the interfaces: from here on is counted what they receive.
+    async fn look(&mut self) -> Result<()> {
+        let received = Arc::clone(&self.received);
+        // Where the kernel does not tell, nothing is known of them.
+        self.seen = spawn_blocking(move || received()).await?.unwrap_or_default();
+        self.program = self.counters.as_mut().map_or(0, |counters| counters.program().id());
+        Ok(())
+    }
+
+    /// Takes in how the interfaces are now.
+    fn see(&mut self, now: Vec<Interface>) {
+        for (name, _) in &self.modes {
+            let of = |all: &[Interface]| {
+                all.iter().find(|interface| interface.name == *name).map(|interface| interface.received)
+            };
+            let Some(received) = of(&now) else { continue };
+            let new = received.since(of(&self.seen).unwrap_or_default());
+            let sum = self.counted.entry(name.clone()).or_default();
+            sum.frames += new.frames;
+            sum.dropped += new.dropped;
+        }
+        self.seen = now;
+    }
+
     /// Takes the counts out of the kernel. What fails is tried again at the next occasion.
     async fn drain(&mut self) -> Result<()> {
         let mut counters = self.counters.take().context("a drain has not come back")?;
@@ -300,15 +333,13 @@ impl Agent {
         })
         .await?;
         if let Some(seen) = seen {
-            if self.first.is_empty() {
-                self.first.clone_from(&seen);
-            }
-            self.seen = seen;
+            self.see(seen);
         }
+        self.program = counters.program().id();
         let spill = counters.spill();
         self.fullest = if spill.used_bytes < self.fullest.used_bytes { self.fullest } else { spill };
         if let Some(metrics) = &mut self.metrics {
-            metrics.interfaces(&self.seen, counters.program().id());
+            metrics.interfaces(&self.seen, self.program);
             if let (Some(state), Some(bytes)) = (counters.state(), bytes) {
                 metrics.kept(&state, bytes);
             }
@@ -428,7 +459,7 @@ impl Agent {
             metrics.spill(mem::take(&mut self.fullest));
         }
         let Some(interval) = self.live.close() else {
-            let Some(shown) = self.shown.take() else { return Ok(()) };
+            let Some(shown) = self.shown.take().or_else(|| self.troubled()) else { return Ok(()) };
             if matches!(self.output, Output::Screen { .. }) {
                 self.write(&shown).context("cannot write to standard output")?;
             }
@@ -455,6 +486,12 @@ impl Agent {
         Ok(())
     }
 
+    /// An interval without counts, where there is none yet, but something to say: the store takes nothing.
+    fn troubled(&self) -> Option<Interval> {
+        self.counters.as_ref()?.state()?.trouble?;
+        Some(Interval { start_ns: self.begun_ns, end_ns: now_ns(), ..Interval::default() })
+    }
+
     /// Tells the readers of the API, once a second at most.
     fn publish(&mut self, interval: &Interval) {
         let (Some(publishing), Some(hour)) = (&self.feed, self.live.hour()) else { return };
@@ -472,20 +509,16 @@ impl Agent {
 
     fn interface_rows(&self) -> Vec<InterfaceRow> {
         let row = |(name, mode): &(String, Mode)| {
-            let find = |all: &[Interface]| {
-                all.iter().find(|interface| interface.name == *name).map(|interface| interface.received)
-            };
-            // One that came back anew counts from 0.
-            let since = |of: fn(Received) -> u64| {
-                let now = of(find(&self.seen)?);
-                Some(now.checked_sub(find(&self.first).map_or(0, of)).unwrap_or(now))
-            };
+            let there = self.seen.iter().find(|interface| interface.name == *name);
+            let counts =
+                |there: &Interface| there.up && there.carrier && there.xdp_program == Some(self.program);
+            let counted = self.counted.get(name);
             InterfaceRow {
                 interface: name.clone(),
                 mode: mode.as_str().to_owned(),
-                up: find(&self.seen).is_some() && !self.gone.contains(name),
-                received: since(|received| received.frames),
-                dropped: since(|received| received.dropped),
+                up: there.is_some_and(counts),
+                received: counted.map(|counted| counted.frames),
+                dropped: counted.map(|counted| counted.dropped),
             }
         };
         self.modes.iter().map(row).collect()

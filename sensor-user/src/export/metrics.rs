@@ -378,8 +378,9 @@ impl Metrics {
             let is_attached = there.is_some_and(|there| there.xdp_program == Some(program));
             attached.get_or_create(&labels).set(is_attached.into());
             let Some(Interface { received: now, .. }) = there else { continue };
-            received.get_or_create(&labels).inc_by(since(told.frames, now.frames));
-            dropped.get_or_create(&labels).inc_by(since(told.dropped, now.dropped));
+            let new = now.since(*told);
+            received.get_or_create(&labels).inc_by(new.frames);
+            dropped.get_or_create(&labels).inc_by(new.dropped);
             *told = *now;
         }
     }
@@ -542,11 +543,6 @@ fn of_kind(class: Option<Class>, kind: Kind) -> Labels {
 
 fn of_sensor(name: &str, class: Class) -> Labels {
     vec![("sensor", name.to_owned()), ("class", class.as_str().to_owned())]
-}
-
-/// What a counter of an interface has counted since it was looked at; it begins anew with the interface.
-fn since(before: u64, now: u64) -> u64 {
-    now.checked_sub(before).unwrap_or(now)
 }
 
 /// Nanoseconds as seconds.

@@ -239,6 +239,15 @@ pub struct Received {
     pub dropped: u64,
 }
 
+impl Received {
+    /// What was received since an earlier look; an interface that was made anew meanwhile has counted from 0.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Self { frames: since(self.frames, before.frames), dropped: since(self.dropped, before.dropped) }
+    }
+}
+
 fn connect() -> Result<Handle, KernelError> {
     let (connection, handle, _) = new_connection().map_err(|error| KernelError::Netlink(Box::new(error)))?;
     tokio::spawn(connection);

@@ -118,7 +118,7 @@ fn top<K: Copy + Ord>(counts: &HashMap<K, u64>, most: usize, ranked: fn(K) -> bo
 }
 
 /// One interval, closed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Interval {
     /// Start, in nanoseconds since 1970 (UTC).
     pub start_ns: u64,

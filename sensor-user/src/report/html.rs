@@ -297,7 +297,8 @@ fn markdown(text: &str) -> String {
     });
     let mut html = String::with_capacity(text.len() + text.len() / 2);
     pulldown_cmark::html::push_html(&mut html, events);
-    html
+    // A report may stand in a frame, which no other page may take. Text has no `<` of its own.
+    html.replace("<a href=", "<a target=\"_blank\" rel=\"noopener noreferrer\" href=")
 }
 
 fn is_email(link_type: pulldown_cmark::LinkType) -> bool {
@@ -426,7 +427,7 @@ mod tests {
             assert!(!text.contains(reference), "{reference}");
         }
         assert!(html.contains(
-            "<a href=\"https://example.org/a?b=1&#38;c=2\" rel=\"noreferrer\">https://example.org/a?b=1&#38;c=2</a>."
+            "<a href=\"https://example.org/a?b=1&#38;c=2\" target=\"_blank\" rel=\"noopener noreferrer\">https://example.org/a?b=1&#38;c=2</a>."
         ));
     }
 
@@ -465,9 +466,10 @@ mod tests {
         assert!(html.contains("<p>Heading</p>"), "{html}");
         assert!(html.contains("<strong>bold</strong> &lt;b onclick=x&gt;inline&lt;/b&gt;"), "{html}");
         assert!(html.contains("<p>&lt;script&gt;\nalert(1)\n&lt;/script&gt;\n</p>"), "{html}");
-        assert!(html.contains("picture <a href=\"https://example.org/?a&amp;b\">good</a>"), "{html}");
-        assert!(html.contains("<a href=\"mailto:a@b.example\">mail</a> bad data near"), "{html}");
-        assert!(html.contains("<a href=\"mailto:c@d.example\">"), "{html}");
+        let link = "<a target=\"_blank\" rel=\"noopener noreferrer\" href=";
+        assert!(html.contains(&format!("picture {link}\"https://example.org/?a&amp;b\">good</a>")), "{html}");
+        assert!(html.contains(&format!("{link}\"mailto:a@b.example\">mail</a> bad data near")), "{html}");
+        assert!(html.contains(&format!("{link}\"mailto:c@d.example\">")), "{html}");
         assert_eq!(html.matches("<a ").count(), 3, "{html}");
     }
 

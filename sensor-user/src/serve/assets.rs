@@ -47,9 +47,10 @@ pub async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    let (name, status) = match path {
-        path if is_view(path) => ("index.html", StatusCode::OK),
-        path if Web::get(&path[1..]).is_some() => (&path[1..], StatusCode::OK),
+    // A request's target need not be a path.
+    let (name, status) = match path.strip_prefix('/') {
+        Some(_) if is_view(path) => ("index.html", StatusCode::OK),
+        Some(name) if Web::get(name).is_some() => (name, StatusCode::OK),
         _ => ("index.html", StatusCode::NOT_FOUND),
     };
     let Some(file) = Web::get(name) else {

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -27,6 +28,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::time::timeout;
 
 use super::problem::Problem;
 use crate::model::hex;
@@ -35,6 +37,8 @@ use crate::model::hex;
 const SHORTEST: usize = 20;
 /// Longest token, and longest body of a request for a session, in bytes.
 const LONGEST: usize = 4096;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// Name of the cookie.
 const COOKIE: &str = "teiten_session";
 
@@ -151,6 +155,11 @@ impl Access {
     fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
         match self {
             Self::Token(token) if token.is_shown(headers) => Ok(()),
+            Self::Token(_) if headers.contains_key(header::AUTHORIZATION) => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong token",
+                "the header `Authorization` has another token than the server's --token-file",
+            )),
             Self::Token(_) => Err(Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "no token",
@@ -229,7 +238,12 @@ async fn begin(State(access): State<Arc<Access>>, request: Request) -> Result<Re
         ));
     }
     let is_https = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let body = to_bytes(request.into_body(), LONGEST).await.map_err(|_| {
+    let reading = timeout(BODY_WITHIN, to_bytes(request.into_body(), LONGEST));
+    let slow = |_| {
+        let said = format!("the body did not arrive within {} seconds", BODY_WITHIN.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "too slow", said)
+    };
+    let body = reading.await.map_err(slow)?.map_err(|_| {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too long",
@@ -241,10 +255,8 @@ async fn begin(State(access): State<Arc<Access>>, request: Request) -> Result<Re
     match &*access {
         Access::Token(token) if token.is(&credentials.token) => {
             let secure = if is_https { "; Secure" } else { "" };
-            let cookie = format!(
-                "{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{secure}",
-                hex(&token.cookie)
-            );
+            let cookie =
+                format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", hex(&token.cookie));
             Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
         }
         Access::Token(_) => Err(Problem::new(

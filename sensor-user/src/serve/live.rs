@@ -41,7 +41,8 @@ pub struct Snapshot {
     pub start: String,
     /// Its length.
     pub seconds: f64,
-    /// When the agent started.
+    /// When the agent started, or the kernel began to count what it found then: with a store, counting goes on without
+    /// an agent.
     pub since: String,
     /// What the interval counted.
     pub interval: Counts,
@@ -186,7 +187,7 @@ pub struct InterfaceRow {
     pub interface: String,
     /// `native` or `generic`.
     pub mode: String,
-    /// Whether it is there, and counted on.
+    /// Whether it is there, switched on, has a link, and is counted on.
     pub up: bool,
     /// Frames that it received since the agent's start, and those that it missed for want of buffers, by its own
     /// counters; null where it does not tell.

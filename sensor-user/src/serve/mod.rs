@@ -13,7 +13,13 @@ pub mod openapi;
 pub mod problem;
 pub mod status;
 
-use std::{convert::Infallible, io, net, sync::Arc, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    io, net,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -27,6 +33,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use log::{debug, warn};
 use tokio::{net::TcpListener, runtime, sync::Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use self::{
@@ -42,15 +49,20 @@ use self::{
 };
 use crate::{export::metrics, geo::Geo};
 
-/// Connections at the same time; others wait until one ends.
+/// Connections at the same time, to the dashboard and to the metrics alone; others wait until one ends.
 const MOST_CONNECTIONS: usize = 512;
+const MOST_SCRAPERS: usize = 32;
 /// How long a request's head may take to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a reader may take nothing of what is written to it.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
 /// Headers of a request, and bytes of its head.
 const MOST_HEADERS: usize = 64;
 const LARGEST_HEAD: usize = 32 << 10;
 /// Wait after an `accept` that failed, as it does when descriptors run out.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// How often it is told that readers wait for a connection, or cannot have one.
+const TELL_EVERY: Duration = Duration::from_secs(600);
 
 /// What is served.
 pub struct Served {
@@ -120,12 +132,38 @@ async fn harden(mut response: Response) -> Response {
     response
 }
 
+/// Serves all that there is until the process ends.
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn start_all(listener: net::TcpListener, served: Served) -> io::Result<()> {
+    start(listener, served.router(), MOST_CONNECTIONS)
+}
+
+/// Serves nothing but metrics until the process ends. They have no token; on a loopback address they are for this
+/// host alone, and for no page that a browser here was led to.
+///
+/// # Errors
+///
+/// As [`start`].
+pub fn start_metrics(listener: net::TcpListener, newest: metrics::Newest) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let mut router = metrics::router(newest);
+    if address.ip().is_loopback() {
+        let access = Arc::new(Access::Loopback(address));
+        router = router.layer(middleware::from_fn_with_state(access, auth::check));
+    }
+    start(listener, router.layer(middleware::map_response(harden)), MOST_SCRAPERS)
+}
+
 /// Serves until the process ends, on a thread of low priority.
 ///
 /// # Errors
 ///
 /// If the system has no thread, or nothing to wait for connections with.
-pub fn start(listener: net::TcpListener, router: Router) -> io::Result<()> {
+fn start(listener: net::TcpListener, router: Router, most: usize) -> io::Result<()> {
+    allow_descriptors();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     listener.set_nonblocking(true)?;
     let listener = {
@@ -134,14 +172,39 @@ pub fn start(listener: net::TcpListener, router: Router) -> io::Result<()> {
     };
     thread::Builder::new().name("readers".to_owned()).spawn(move || {
         be_nice();
-        match runtime.block_on(serve(listener, router)) {}
+        match runtime.block_on(serve(listener, router, most)) {}
     })?;
     Ok(())
 }
 
-async fn serve(listener: TcpListener, router: Router) -> Infallible {
-    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+/// Has the system give this process as many descriptors as it may have: whoever counts needs some, too.
+fn allow_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls use a structure of this type.
+    let raised = unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 && {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0
+        }
+    };
+    if !raised {
+        warn!("cannot raise the limit of open files: {}", io::Error::last_os_error());
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, most: usize) -> Infallible {
+    let connections = Arc::new(Semaphore::new(most));
+    let mut told: Option<Instant> = None;
+    let mut tell = |said: &dyn Fn() -> String| {
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            told = Some(Instant::now());
+            warn!("{}", said());
+        }
+    };
     loop {
+        if connections.available_permits() == 0 {
+            tell(&|| format!("{most} connections are open: other readers wait until one ends"));
+        }
         let accepted = async {
             let permit = Arc::clone(&connections).acquire_owned().await.map_err(io::Error::other)?;
             Ok::<_, io::Error>((listener.accept().await?.0, permit))
@@ -149,7 +212,7 @@ async fn serve(listener: TcpListener, router: Router) -> Infallible {
         let (stream, permit) = match accepted.await {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!("cannot take a connection, it is tried again: {error}");
+                tell(&|| format!("cannot take a connection, it is tried again: {error}"));
                 tokio::time::sleep(AFTER_FAILURE).await;
                 continue;
             }
@@ -159,12 +222,14 @@ async fn serve(listener: TcpListener, router: Router) -> Infallible {
             let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 router.clone().oneshot(request.map(axum::body::Body::new) as Request)
             });
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(STALLED_AFTER));
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_WITHIN)
                 .max_headers(MOST_HEADERS)
                 .max_buf_size(LARGEST_HEAD)
-                .serve_connection(TokioIo::new(stream), answer)
+                .serve_connection(TokioIo::new(Box::pin(stream)), answer)
                 .await;
             if let Err(error) = served {
                 debug!("a connection ended: {error}");
@@ -305,7 +370,7 @@ mod tests {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let nice = async || (nice::niceness() > 9).to_string();
-        start(listener, router(loopback()).route("/nice", axum::routing::get(nice))).unwrap();
+        start(listener, router(loopback()).route("/nice", axum::routing::get(nice)), 8).unwrap();
         let talk = async |words: &[u8]| {
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
             stream.write_all(words).await.unwrap();
@@ -315,8 +380,20 @@ mod tests {
             String::from_utf8_lossy(&answer).into_owned()
         };
         let good = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        for junk in [&b"\0\0\0\0\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"] {
-            assert!(!talk(junk).await.starts_with("HTTP/1.1 200"));
+        let junk = [
+            &b"\0\0\0\0\r\n\r\n"[..],
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            // A target that is no path.
+            b"GET x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        ];
+        for junk in junk {
+            let answer = talk(junk).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 4") || answer.is_empty() && !junk.ends_with(b"close\r\n\r\n"),
+                "{answer}"
+            );
             assert!(talk(good).await.starts_with("HTTP/1.1 200"));
         }
         let nice = talk(b"GET /nice HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;

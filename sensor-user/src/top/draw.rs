@@ -108,9 +108,8 @@ fn title(state: &State, columns: u16) -> Line<'static> {
     let columns = usize::from(columns);
     let (right, style) = match (&state.missed, &state.shown) {
         (Some(missed), _) => {
-            let intervals = if missed.intervals == 1 { "interval" } else { "intervals" };
-            let since =
-                format!("{} {intervals}, {} packets since", missed.intervals, count(missed.packets, 12));
+            let updates = if missed.updates == 1 { "update" } else { "updates" };
+            let since = format!("{} {updates}, {} packets since", missed.updates, count(missed.packets, 12));
             (format!(" PAUSED: {since} "), CHOSEN)
         }
         (None, Some(snapshot)) => (date_and_time(&snapshot.time), Style::new()),
@@ -651,7 +650,7 @@ mod tests {
         let text = screen(&mut state, 80, 24);
         assert_eq!(text[1], "no contact since 20:14:08Z (connection refused), trying again");
         press(&mut state, "p");
-        assert!(screen(&mut state, 80, 24)[0].ends_with(" PAUSED: 0 intervals, 0 packets since"));
+        assert!(screen(&mut state, 80, 24)[0].ends_with(" PAUSED: 0 updates, 0 packets since"));
         press(&mut state, "/tel");
         let text = screen(&mut state, 80, 24);
         assert!(text[23].starts_with("/tel   Enter keeps it"), "{}", text[23]);

@@ -31,7 +31,8 @@ pub enum Contact {
 /// What came while nothing of it was shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Missed {
-    pub intervals: u64,
+    /// Newer counts than those shown.
+    pub updates: u64,
     pub packets: u64,
 }
 
@@ -97,15 +98,15 @@ impl State {
             Update::Snapshot(snapshot) => {
                 self.contact = Contact::Yes;
                 let newest = self.newest.as_ref().or(self.shown.as_ref());
-                // A stream begins with the newest snapshot, which may be known from the one before.
-                if newest.is_some_and(|newest| newest.time == snapshot.time && newest.since == snapshot.since)
-                {
-                    return;
-                }
-                match &mut self.missed {
-                    Some(missed) if self.shown.is_some() => {
-                        missed.intervals += 1;
-                        missed.packets = missed.packets.saturating_add(snapshot.interval.packets);
+                // A stream begins with the newest snapshot, which may be known from the one before; and an agent whose
+                // store takes nothing says so, without new counts.
+                let is_known = newest
+                    .is_some_and(|newest| newest.time == snapshot.time && newest.since == snapshot.since);
+                match (&mut self.missed, &self.shown) {
+                    (Some(missed), Some(shown)) => {
+                        missed.updates += u64::from(!is_known);
+                        let before = if shown.since == snapshot.since { shown.total.packets } else { 0 };
+                        missed.packets = snapshot.total.packets.saturating_sub(before);
                         self.newest = Some(*snapshot);
                     }
                     _ => self.shown = Some(*snapshot),
@@ -281,6 +282,7 @@ mod tests {
     fn later(intervals: u8) -> Update {
         let mut snapshot = sample::snapshot();
         snapshot.time = format!("2026-11-23T20:15:{:02}Z", 10 * intervals);
+        snapshot.total.packets += 1_234 * u64::from(intervals);
         Update::Snapshot(Box::new(snapshot))
     }
 
@@ -388,11 +390,27 @@ mod tests {
         state.update(later(1));
         state.update(later(2));
         state.update(later(2));
-        assert_eq!(state.missed, Some(Missed { intervals: 2, packets: 2_468 }));
+        assert_eq!(state.missed, Some(Missed { updates: 2, packets: 2_468 }));
+        // Not every interval is sent.
+        state.update(later(5));
+        assert_eq!(state.missed, Some(Missed { updates: 3, packets: 6_170 }));
         assert_eq!(time(&state), before);
         write(&mut state, " ");
         assert_eq!(state.missed, None);
-        assert_eq!(time(&state), "2026-11-23T20:15:20Z");
+        assert_eq!(time(&state), "2026-11-23T20:15:50Z");
+    }
+
+    #[test]
+    fn trouble_is_shown_although_nothing_new_is_counted() {
+        let mut state = state();
+        let mut troubled = sample::snapshot();
+        troubled.messages = vec!["cannot keep counts: the disk is full".to_owned()];
+        state.update(Update::Snapshot(Box::new(troubled.clone())));
+        assert_eq!(state.shown.as_ref().unwrap().messages, troubled.messages);
+        assert_eq!(state.missed, None);
+        write(&mut state, "p");
+        state.update(Update::Snapshot(Box::new(troubled)));
+        assert_eq!(state.missed, Some(Missed { updates: 0, packets: 0 }));
     }
 
     #[test]
@@ -402,7 +420,7 @@ mod tests {
         state.update(later(0));
         assert!(state.shown.is_some());
         state.update(later(1));
-        assert_eq!(state.missed, Some(Missed { intervals: 1, packets: 1_234 }));
+        assert_eq!(state.missed, Some(Missed { updates: 1, packets: 1_234 }));
     }
 
     #[test]

@@ -16,6 +16,7 @@ import {
   errorText,
   loading,
   panel,
+  part,
   regionCell,
   serviceCell,
   setBar,
@@ -140,11 +141,9 @@ export function show({ url }) {
         ? "day"
         : /** @type {"hour" | "day" | ""} */ (question.step) || usualStep(period.seconds);
     const shown = answer.rows.filter((/** @type {any} */ row) => rowsCondition([row], dims)).slice(0, LINES);
-    const box = h("div", { class: "chart-box" }, loading());
-    const { element: part } = panel("series", t("history.series"), box);
     const only = rowsCondition(shown, dims);
     const { where } = condition(question);
-    const drawn = async () => {
+    const fill = async (/** @type {HTMLElement} */ box) => {
       const base = { period: period.period, step };
       const [series, quality] = await Promise.all([
         get(
@@ -198,10 +197,7 @@ export function show({ url }) {
       drawing.set(lines(observed, packets, all, { now: Date.now() / 1000 }));
       replace(box, drawing.element, h("p", { class: "note" }, t("zoom.how")), actions);
     };
-    drawn().catch((error) => {
-      if (!isAbort(error)) replace(box, errorNotice(error));
-    });
-    return part;
+    return panel("series", t("history.series"), h("div", { class: "chart-box" }, part(fill))).element;
   }
 
   /**
@@ -258,9 +254,9 @@ export function show({ url }) {
         );
       }),
     );
-    const part = panel("answer", t("history.rows"), box);
+    const made = panel("answer", t("history.rows"), box);
     const { top: _, ...all } = params;
-    part.tools.append(
+    made.tools.append(
       h(
         "a",
         { href: address("query", { ...all, compare: true, format: "csv" }), download: "teiten.csv" },
@@ -272,7 +268,7 @@ export function show({ url }) {
         "JSON",
       ),
     );
-    return part.element;
+    return made.element;
   }
 
   load(url);
@@ -313,6 +309,17 @@ export function storeless(title) {
   };
 }
 
+/** Part of a period up to which nothing is said of it where it is still to come. */
+const LITTLE = 0.01;
+
+/**
+ * Seconds of a period that are over.
+ *
+ * @param {any} summary
+ */
+const secondsOver = ({ from, seconds }) =>
+  Math.min(seconds, Math.max(0, (Date.now() - Date.parse(from)) / 1000));
+
 /**
  * The figures of the whole answer.
  *
@@ -322,7 +329,8 @@ function facts(summary) {
   const { previous } = summary;
   const known = previous?.observed_seconds > 0;
   const part = known ? changeOf(summary.packets, previous.packets) : null;
-  const observed = summary.seconds > 0 ? Math.min(1, summary.observed_seconds / summary.seconds) : null;
+  const over = secondsOver(summary);
+  const observed = over > 0 ? Math.min(1, summary.observed_seconds / over) : null;
   const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
     h(
       "div",
@@ -364,7 +372,9 @@ function notes(summary) {
     previous && Date.parse(previous.to) > Date.parse(previous.from)
       ? (previous.observed_seconds * 1000) / (Date.parse(previous.to) - Date.parse(previous.from))
       : 1;
+  const running = secondsOver(summary) < summary.seconds * (1 - LITTLE);
   const said = [
+    previous && running && t("note.running"),
     before > 0 && before < 0.8 && t("note.previous", { share: f().share(before) }),
     summary.other > 0 && t("note.other", { count: summary.other }),
     summary.unattributed > 0 && t("note.unattributed", { count: summary.unattributed }),

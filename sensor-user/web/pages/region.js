@@ -25,6 +25,7 @@ export function show({ url, params }) {
       heading: [name, region.length === 2 ? h("span", { class: "name" }, " ", region) : null],
       where: /** @type {string} */ (regionCondition(region)),
       by: ["region"],
+      among: "region not in (unknown, non-routable, unattributed)",
       same: (row) => row.region === region,
       finding: { region },
       history,

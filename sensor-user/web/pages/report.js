@@ -15,8 +15,8 @@ const PRESETS = ["today", "yesterday", "last-week", "last-month", "last-quarter"
 
 const TOPS = ["5", "10", "20", "50"];
 
-/** The home region of an address that wants none, where the agent has one. */
-const NONE = "-";
+/** The home region of an address, as of a question, that wants none, where the agent has one. */
+const NONE = "none";
 
 /**
  * @typedef {{period: string, text: string, top: string, home: string, profile: string, rank: string}} Wanted
@@ -32,12 +32,12 @@ const NONE = "-";
 function read(params) {
   const among = (/** @type {string} */ name, /** @type {string[]} */ known, /** @type {string} */ usual) =>
     known.includes(params.get(name) ?? "") ? /** @type {string} */ (params.get(name)) : usual;
+  const home = params.get("home")?.trim();
   return {
     period: params.get("period")?.trim() || usualReport(),
     text: among("text", ["en", "ja"], lang()),
     top: among("top", TOPS, "5"),
-    home:
-      params.get("home") === NONE ? "" : (params.get("home")?.trim().toUpperCase() ?? status().home ?? ""),
+    home: home === NONE ? "" : (home?.toUpperCase() ?? status().home ?? ""),
     profile: among("profile", ["publish", "internal"], "publish"),
     rank: among("rank", ["packets", "sources"], "packets"),
   };
@@ -92,21 +92,22 @@ export function show({ url }) {
     count();
     replace(box, waiting);
     const timer = setInterval(count, 1000);
-    const params = {
-      period: wanted.period,
-      lang: wanted.text,
-      top: wanted.top,
-      home: wanted.home,
-      profile: wanted.profile,
-      rank_by: wanted.rank,
-    };
-    const page = address("report", { ...params, format: "html" });
     try {
-      const period = await picker.set(wanted.period);
-      if (!period) {
+      const found = await picker.set(wanted.period);
+      if (!found) {
         replace(box);
         return;
       }
+      const { period } = found;
+      const params = {
+        period,
+        lang: wanted.text,
+        top: wanted.top,
+        home: wanted.home || NONE,
+        profile: wanted.profile,
+        rank_by: wanted.rank,
+      };
+      const page = address("report", { ...params, format: "html" });
       // Its tables are asked for first, so that errors can be told and waiting be seen; the agent keeps the report
       // that it makes for them, and the frame and all links have it then.
       const made = await get("report/tables", params, signal);
@@ -114,8 +115,9 @@ export function show({ url }) {
         box,
         h("iframe", {
           src: page,
-          sandbox: "",
-          title: t("report.frame", { period: wanted.period }),
+          // Its links of the web open windows of their own, which the frame's bounds do not hold for.
+          sandbox: "allow-popups allow-popups-to-escape-sandbox",
+          title: t("report.frame", { period }),
           referrerpolicy: "no-referrer",
         }),
       );

@@ -4,10 +4,10 @@
 import { get, isAbort } from "../api.js";
 import { askStatus, status } from "../agent.js";
 import { h, replace, svg } from "../dom.js";
-import { UNKNOWN, toDate } from "../format.js";
+import { UNKNOWN, plusDays, toDate } from "../format.js";
 import { f, t } from "../locale.js";
 import { alert, empty, errorNotice, loading, panel } from "../parts.js";
-import { daysTo, storeEnd } from "../period.js";
+import { lastDay, storeEnd } from "../period.js";
 import { link } from "../router.js";
 import { table } from "../table.js";
 
@@ -236,7 +236,7 @@ function interfacesPanel(live) {
     columns: [
       { label: t("column.interface") },
       { label: t("column.mode") },
-      { label: t("status.link") },
+      { label: t("status.state") },
       { label: t("column.received"), class: "n" },
       { label: t("column.dropped"), class: "n" },
     ],
@@ -263,9 +263,8 @@ function qualityPanel(signal) {
   const { element } = panel("quality", t("status.quality"), box);
   const load = async () => {
     try {
-      const end = storeEnd();
-      const span = end ? { period: daysTo(end, WEEKS * 7) } : { from: `-${WEEKS * 7}d` };
-      const answer = await get("quality", { ...span, step: "day" }, signal);
+      const dates = shownDates();
+      const answer = await get("quality", { period: `${dates[0]}..${dates.at(-1)}`, step: "day" }, signal);
       const now = Date.now() / 1000;
       const days = (answer.rows ?? answer)
         .filter((/** @type {any} */ row) => row.seconds <= 25 * 3600)
@@ -274,7 +273,7 @@ function qualityPanel(signal) {
       replace(
         box,
         h("p", { class: "told" }, sum(days)),
-        strip(days),
+        strip(days, dates),
         key(),
         h("details", { class: "figures" }, h("summary", {}, t("status.quality.figures")), daysTable(days)),
       );
@@ -284,6 +283,15 @@ function qualityPanel(signal) {
   };
   load();
   return element;
+}
+
+/** The dates that the strip shows: whole weeks from Monday, the last one up to today, or to the store's end. */
+function shownDates() {
+  const end = storeEnd();
+  const last = end ? lastDay(end) : f().isoDay(new Date());
+  const weekday = (new Date(last).getUTCDay() + 6) % 7;
+  const count = (WEEKS - 1) * 7 + weekday + 1;
+  return Array.from({ length: count }, (_, at) => plusDays(last, at + 1 - count));
 }
 
 /**
@@ -336,15 +344,11 @@ const [LEFT, TOP] = [32, 16];
  * A square for each day, a column for each week; the table below has the same.
  *
  * @param {any[]} days
+ * @param {string[]} dates
  */
-function strip(days) {
+function strip(days, dates) {
   const found = new Map(days.map((row) => [f().isoDay(new Date(row.time)), row]));
-  const last = [...found.keys()].sort().at(-1) ?? "";
-  const end = Date.parse(`${last}T12:00:00Z`);
-  const weekday = (new Date(end).getUTCDay() + 6) % 7;
-  const count = (WEEKS - 1) * 7 + weekday + 1;
-  const squares = Array.from({ length: count }, (_, at) => {
-    const date = new Date(end - (count - 1 - at) * 86_400_000).toISOString().slice(0, 10);
+  const squares = dates.map((date, at) => {
     const row = found.get(date);
     const [x, y] = [LEFT + Math.floor(at / 7) * 26, TOP + (at % 7) * 20];
     const text = row
@@ -358,7 +362,7 @@ function strip(days) {
       row && losses(row) > 0 ? svg("circle", { cx: x + 12, cy: y + 9, r: 3.5, class: "loss" }) : null,
     );
   });
-  const dayOf = (/** @type {number} */ at) => new Date(end - (count - 1 - at) * 86_400_000);
+  const dayOf = (/** @type {number} */ at) => f().dayBegin(dates[at]);
   const weeks = Array.from({ length: Math.ceil(WEEKS / 2) }, (_, at) =>
     svg("text", { x: LEFT + at * 52, y: TOP - 5 }, f().dayOfYear(dayOf(at * 14))),
   );

@@ -6,9 +6,9 @@ import { Problem, get, isAbort } from "../api.js";
 import { status } from "../agent.js";
 import { COLOURS, chart } from "../chart.js";
 import { h, replace, webAddress } from "../dom.js";
-import { UNKNOWN, changeOf, span } from "../format.js";
+import { UNKNOWN, changeOf, plusDays, span } from "../format.js";
 import { f, lang, t, toolName } from "../locale.js";
-import { changeCell, empty, errorNotice, loading, panel, setBar } from "../parts.js";
+import { changeCell, empty, errorNotice, loading, panel, part, setBar } from "../parts.js";
 import { periodPicker, usualPeriod } from "../period.js";
 import { usualStep } from "../question.js";
 import { go, link } from "../router.js";
@@ -23,16 +23,18 @@ const ROWS = 12;
 const DEEP = 1000;
 
 /**
+ * @typedef {{from: number, to: number | null, number: number}} Mark
+ * @typedef {{marks: Mark[], draw: () => void}} Marked what marks the series, and what draws it there
  * @typedef {{
  *   name: string, heading: string, subject: string, by: string[], cell: (row: any, period: string) => any,
  *   history: Record<string, string>, none?: string,
  * }} Beside a ranking of what is beside the subject; `none`: what stands where there are no rows
  * @typedef {{
- *   path: string, heading: any, title: string, where: string, by: string[],
+ *   path: string, heading: any, title: string, where: string, by: string[], among?: string,
  *   same: (row: any) => boolean, finding: Record<string, string>, history: Record<string, string>,
  *   beside: Beside[][],
- * }} Subject `by` and `same`: among whom it has its place; `finding`: what findings are asked for by; `beside`:
- * by column
+ * }} Subject `by`, `among` (a condition) and `same`: among whom it has its place; `finding`: what findings are
+ * asked for by; `beside`: by column
  */
 
 /**
@@ -107,7 +109,11 @@ export function showSubject(subject, url) {
       const figures = part((box) => headline(box, period.period, signal));
       const series = panel("series", t("history.series"));
       const found = panel("findings", t("subject.findings"));
-      series.element.append(part((box) => seriesAndFindings(box, found.element, period, signal)));
+      const marked = /** @type {Marked} */ ({ marks: [], draw() {} });
+      series.element.append(part((box) => overTime(box, marked, period, signal)));
+      found.element.append(
+        part((box) => findings(box, marked, period, signal), t("subject.findings.making")),
+      );
       replace(
         result,
         figures,
@@ -146,19 +152,24 @@ export function showSubject(subject, url) {
    * @param {AbortSignal} signal
    */
   async function headline(box, period, signal) {
-    const [own, all] = await Promise.all([
-      get("query", { period, by: subject.by.join(","), where: subject.where, compare: true }, signal),
-      get("query", { period, by: subject.by.join(","), compare: true, sources: "false", top: DEEP }, signal),
+    const asked = { period, by: subject.by.join(","), compare: true };
+    const all = get("query", { ...asked, sources: "false", top: DEEP }, signal);
+    const [own, { summary }, { rows }] = await Promise.all([
+      get("query", { ...asked, where: subject.where }, signal),
+      all,
+      subject.among
+        ? get("query", { ...asked, where: subject.among, sources: "false", top: DEEP }, signal)
+        : all,
     ]);
     const row = own.rows.find(subject.same);
-    const at = all.rows.findIndex(subject.same);
+    const at = rows.findIndex(subject.same);
     const packets = row?.packets ?? 0;
-    const before = row?.previous_packets ?? all.rows[at]?.previous_packets ?? null;
-    const place =
-      at >= 0
-        ? t("subject.place", { place: f().count(at + 1) })
-        : t("subject.place.outside", { count: DEEP });
-    const previousRank = at >= 0 ? all.rows[at].previous_rank : null;
+    const { previous } = own.summary;
+    const before = row?.previous_packets ?? (previous?.observed_seconds > 0 ? previous.packets : null);
+    // Who is not among all of them has no place.
+    const outside = rows.length < DEEP ? UNKNOWN : t("subject.place.outside", { count: DEEP });
+    const place = at >= 0 ? t("subject.place", { place: f().count(at + 1) }) : outside;
+    const previousRank = at >= 0 ? rows[at].previous_rank : null;
     const fact = (/** @type {string} */ name, /** @type {any} */ figure, /** @type {string} */ detail = "") =>
       h(
         "div",
@@ -175,7 +186,7 @@ export function showSubject(subject, url) {
           t("column.packets"),
           f().count(packets),
           t("subject.of-all", {
-            share: f().share(all.summary.packets > 0 ? packets / all.summary.packets : null),
+            share: f().share(summary.packets > 0 ? packets / summary.packets : null),
           }),
         ),
         fact(
@@ -197,23 +208,38 @@ export function showSubject(subject, url) {
   }
 
   /**
-   * Packets and sources over time, with what was found marked.
+   * What was found, which marks the series.
    *
    * @param {HTMLElement} box
-   * @param {HTMLElement} foundBox
+   * @param {Marked} marked
    * @param {any} period
    * @param {AbortSignal} signal
    */
-  async function seriesAndFindings(box, foundBox, period, signal) {
-    const step = usualStep(period.seconds);
-    const base = { period: period.period, step };
-    const findings = get(
+  async function findings(box, marked, period, signal) {
+    const answer = await get(
       "findings",
       { period: period.period, lang: lang(), home: status().home, ...subject.finding },
       signal,
     );
-    const told = part((inner) => tell(inner, findings, period), t("subject.findings.making"));
-    foundBox.append(told);
+    tell(box, answer);
+    marked.marks = (answer.findings ?? []).map((/** @type {any} */ finding, /** @type {number} */ at) => ({
+      ...stretch(finding),
+      number: at + 1,
+    }));
+    marked.draw();
+  }
+
+  /**
+   * Packets and sources over time.
+   *
+   * @param {HTMLElement} box
+   * @param {Marked} marked
+   * @param {any} period
+   * @param {AbortSignal} signal
+   */
+  async function overTime(box, marked, period, signal) {
+    const step = usualStep(period.seconds);
+    const base = { period: period.period, step };
     const [series, quality] = await Promise.all([
       get("query", { ...base, by: "time", where: subject.where }, signal),
       get("quality", base, signal),
@@ -254,14 +280,8 @@ export function showSubject(subject, url) {
       lines(observed, [packets], all, { now }),
       lines(observed, [sources], all, { now, asSeen: true }),
     ];
-    drawings.forEach((drawing, at) => drawing.set(data[at]));
-    const marks = ((await findings.catch(() => null))?.findings ?? []).map(
-      (/** @type {any} */ finding, /** @type {number} */ at) => ({
-        ...stretch(finding, period),
-        number: at + 1,
-      }),
-    );
-    if (marks.length > 0 && !signal.aborted) drawings.forEach((drawing, at) => drawing.set(data[at], marks));
+    marked.draw = () => drawings.forEach((drawing, at) => drawing.set(data[at], marked.marks));
+    marked.draw();
   }
 
   /**
@@ -344,39 +364,18 @@ export function showSubject(subject, url) {
 }
 
 /**
- * A part that fills itself; what goes wrong stands in its place.
- *
- * @param {(box: HTMLElement) => Promise<unknown>} fill
- * @param {string} [waiting]
- */
-function part(fill, waiting = t("loading")) {
-  const box = h("div", { class: "part" }, loading(waiting));
-  const attempt = () => {
-    fill(box).catch((error) => {
-      if (!isAbort(error)) replace(box, errorNotice(error, attempt));
-    });
-  };
-  attempt();
-  return box;
-}
-
-/**
  * What was found, in sentences, and the advisories that fit.
  *
  * @param {HTMLElement} box
- * @param {Promise<any>} answered
- * @param {any} period
+ * @param {any} answer
  */
-async function tell(box, answered, period) {
-  const answer = await answered;
+function tell(box, answer) {
   const findings = answer.findings ?? [];
   const advisories = answer.advisories ?? [];
   replace(
     box,
     findings.length === 0 ? empty(t("subject.findings.none")) : null,
-    findings.map((/** @type {any} */ finding, /** @type {number} */ at) =>
-      findingCard(finding, at + 1, period),
-    ),
+    findings.map((/** @type {any} */ finding, /** @type {number} */ at) => findingCard(finding, at + 1)),
     advisories.length > 0
       ? [
           h("h3", {}, t("subject.advisories")),
@@ -392,29 +391,26 @@ const kindOf = ({ kind }) =>
   ["rise", "fall", "silence", "blind", "newcomer"].includes(kind) ? kind : "rise";
 
 /**
- * When a finding began and ended, in seconds since 1970. Dates are those of the store's clock, whose offset the
- * period has; a date as the end is included.
+ * When a finding began and ended, in seconds since 1970. Dates are those of the store's clock; a date as the end
+ * is included.
  *
  * @param {any} finding
- * @param {{from: string}} period
  * @returns {{from: number, to: number | null}}
  */
-function stretch({ onset, end }, { from }) {
-  const offset = /(Z|[+-]\d\d:\d\d)$/.exec(from)?.[1] ?? "Z";
+function stretch({ onset, end }) {
   const isDate = (/** @type {any} */ text) => /^\d{4}-\d\d-\d\d$/.test(String(text));
   const second = (/** @type {any} */ text) =>
-    Date.parse(isDate(text) ? `${text}T00:00:00${offset}` : text) / 1000;
-  return { from: second(onset), to: end ? second(end) + (isDate(end) ? 86_400 : 0) : null };
+    (isDate(text) ? f().dayBegin(text).getTime() : Date.parse(text)) / 1000;
+  return { from: second(onset), to: end ? second(isDate(end) ? plusDays(end, 1) : end) : null };
 }
 
 /**
  * @param {any} finding
  * @param {number} number
- * @param {any} period
  */
-function findingCard(finding, number, period) {
+function findingCard(finding, number) {
   const kind = kindOf(finding);
-  const { from, to } = stretch(finding, period);
+  const { from, to } = stretch(finding);
   const iso = (/** @type {number} */ seconds) => new Date(seconds * 1000).toISOString();
   const when = to
     ? span(f(), iso(from), iso(to))

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::{
     Router,
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -50,6 +50,10 @@ pub fn router(newest: Newest) -> Router {
 /// The answer to a scraper with these headers: OpenMetrics if it would rather have that, else
 /// Prometheus' older text format.
 fn answer(exposition: &Exposition, headers: &HeaderMap) -> Response {
+    if exposition.open_metrics.is_empty() {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "the agent is starting\n")
+            .into_response();
+    }
     let open_metrics = prefers_open_metrics(headers);
     let content_type = if open_metrics {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"

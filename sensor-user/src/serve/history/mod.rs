@@ -33,6 +33,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use log::debug;
+use tokio::time::timeout;
 
 use self::{
     files::Watched,
@@ -101,7 +102,7 @@ pub struct History {
     home: Option<Region>,
     frozen: Option<PathBuf>,
     names: Arc<Names>,
-    files: Watched,
+    files: Arc<Watched>,
     pool: Pool,
     reports: Arc<Reports>,
 }
@@ -114,7 +115,7 @@ impl History {
     /// If a file cannot be used, or there are no threads.
     pub fn new(options: Options) -> Result<Self, HistoryError> {
         Ok(Self {
-            files: Watched::new(options.files)?,
+            files: Arc::new(Watched::new(options.files)?),
             names: Arc::new(Names::new(options.names.as_deref())?),
             pool: Pool::new(options.limits).map_err(HistoryError::Threads)?,
             reports: Arc::new(Reports::new(options.fresh.0)),
@@ -128,9 +129,14 @@ impl History {
     ///
     /// # Errors
     ///
-    /// If it is not there or cannot be read, or too many questions wait.
+    /// If it is not there or cannot be read, or does not say so soon.
     pub async fn status(&self) -> Result<StoreStatus, Problem> {
-        self.ask(|reader| status::status(reader, now())).await
+        let asking = self.ask(|reader| status::status(reader, now()));
+        let slow = |_| {
+            let said = format!("the store did not answer within {} seconds", STATUS_WITHIN.as_secs());
+            Problem::unavailable("busy", said, 5)
+        };
+        timeout(STATUS_WITHIN, asking).await.map_err(slow)?
     }
 
     /// Asks the store on one of the threads.
@@ -155,6 +161,8 @@ fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
+/// How long to wait for what a store says of itself: the rest of the status is known without it.
+const STATUS_WITHIN: Duration = Duration::from_secs(5);
 /// Seconds after which a store that cannot be read may be readable.
 const LATER: u32 = 30;
 

@@ -37,6 +37,8 @@ const MOST_DAYS: i64 = 4000;
 /// Days of a report's period.
 const MOST_REPORT_DAYS: i64 = 1000;
 const DAY: i64 = 86_400;
+/// Parameters of a request.
+const MOST_PARAMETERS: usize = 64;
 /// Characters of what is said of a parameter, which quotes it.
 const MOST_SAID: usize = 1000;
 
@@ -49,6 +51,10 @@ pub fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad parameters", error.to_string()))?;
     let pairs = pairs.0;
+    if pairs.len() > MOST_PARAMETERS {
+        let said = format!("there are {} parameters; {MOST_PARAMETERS} at most are read", pairs.len());
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad parameters", said));
+    }
     for (index, (name, _)) in pairs.iter().enumerate() {
         if pairs[..index].iter().any(|(before, _)| before == name) {
             return Err(bad(name, &format!("`{name}` is given twice; write it once")));
@@ -475,16 +481,21 @@ pub enum RowsFormat {
     Csv,
 }
 
-/// Region whose rank is told with every finding, by its ISO 3166-1 alpha-2 code; the server's own unless it is given.
+/// Region whose rank is told with every finding, by its ISO 3166-1 alpha-2 code, or `none`; the server's own unless
+/// it is given.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(inline, example = &"JP")]
-pub struct Home(#[schemars(with = "String")] pub Region);
+pub struct Home(#[schemars(with = "String")] pub Option<Region>);
 
 impl<'de> Deserialize<'de> for Home {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parsed(deserializer, |text| {
-            let said = || format!("`{text}` is no region; write the two letters of ISO 3166, such as JP");
-            Region::from_code(text).map(Self).ok_or_else(said)
+            if text == "none" {
+                return Ok(Self(None));
+            }
+            let said =
+                || format!("`{text}` is no region; write the two letters of ISO 3166, such as JP, or none");
+            Region::from_code(text).map(|region| Self(Some(region))).ok_or_else(said)
         })
     }
 }
@@ -668,6 +679,13 @@ mod tests {
         assert!(parameters.sources && !parameters.compare && parameters.class == ClassAsked::Scan);
         let all: QueryParameters = read(&uri("by=")).unwrap();
         assert!(all.by.0.is_empty());
+    }
+
+    #[test]
+    fn no_more_parameters_are_read_than_there_can_be() {
+        let many: Vec<String> = (0..=MOST_PARAMETERS).map(|number| format!("p{number}=1")).collect();
+        let problem = read::<QueryParameters>(&uri(&many.join("&"))).unwrap_err();
+        assert!(problem.detail.contains("65 parameters"), "{}", problem.detail);
     }
 
     #[test]

@@ -17,9 +17,12 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::serve::{nice::be_nice, problem::Problem};
+
+/// What an answer may take beyond what it should.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// What questions may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,9 +153,15 @@ impl Pool {
             // Who asked may be gone.
             let _ = answer.send(started.and_then(|()| in_time(&stop, work)));
         })?;
-        let answer = answered.await.unwrap_or_else(|_| Err(unexpected()));
+        let answered = timeout(self.patience(Kind::Question), answered).await;
         drop(waiting);
-        answer
+        // A thread may hang where nothing can stop it, as on a disk that does not answer.
+        answered.map_or_else(|_| Err(too_long()), |answer| answer.unwrap_or_else(|_| Err(unexpected())))
+    }
+
+    /// How long to wait for an answer at most, whatever becomes of it.
+    pub fn patience(&self, kind: Kind) -> Duration {
+        self.0.wait(kind) + self.0.limit(kind) + MARGIN
     }
 
     /// Lets one of the threads do work, or tells it that it waited for too long. Work that nobody waits for is dropped.
@@ -210,18 +219,22 @@ impl Shared {
             let (limit, waited) = (self.limit(job.kind), job.since.elapsed());
             // Set once, here.
             let _ = job.stop.until.set(Instant::now() + limit);
-            let wait = match job.kind {
-                Kind::Question => self.limits.wait,
-                // They wait for each other.
-                Kind::Report => self.limits.report.max(self.limits.wait),
-            };
-            let started = if waited > wait { Err(busy()) } else { Ok(()) };
+            let started = if waited > self.wait(job.kind) { Err(busy()) } else { Ok(()) };
             // A question that panics must not take the thread from all others; the panic is told on standard error.
             let _ = catch_unwind(AssertUnwindSafe(|| (job.work)(started)));
             if job.kind == Kind::Report {
                 self.lock().reporting = false;
                 self.changed.notify_all();
             }
+        }
+    }
+
+    /// How long work may wait for a thread.
+    fn wait(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Question => self.limits.wait,
+            // They wait for each other.
+            Kind::Report => self.limits.report.max(self.limits.wait),
         }
     }
 
@@ -256,7 +269,7 @@ fn busy() -> Problem {
     Problem::unavailable("busy", "too many questions are waiting for an answer; ask again in some seconds", 5)
 }
 
-fn too_long() -> Problem {
+pub fn too_long() -> Problem {
     Problem::unavailable(
         "too long",
         "the answer takes longer than a question may; ask for a shorter period, fewer dimensions, or without sources",

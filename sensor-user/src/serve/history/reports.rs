@@ -12,14 +12,14 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     Answer, History,
     files::{Stamp, Stamps},
     no_store, now, open,
     parameters::{self, FindingsParameters, PeriodName, ReportFormat, ReportParameters, TablesParameters},
-    pool::{Kind, Stop, Waiting, in_time},
+    pool::{Kind, Stop, Waiting, in_time, too_long},
     unreadable,
 };
 use crate::{
@@ -147,9 +147,9 @@ impl History {
         rank_by: RankBy,
     ) -> Result<(Arc<Report>, Arc<Known>), Problem> {
         let now = now();
-        let (files, known) = self.files.now();
-        let (name, frozen) = (name.clone(), self.frozen.clone());
+        let (name, frozen, watched) = (name.clone(), self.frozen.clone(), Arc::clone(&self.files));
         let look = move |reader: &crate::store::Reader| {
+            let (files, known) = watched.now();
             let zone = reader.zone();
             let period = name.of_report(zone, now)?;
             let which = Which { period, depth, home, rank_by };
@@ -158,9 +158,9 @@ impl History {
             let wanted = which.wanted(frozen.as_deref(), now);
             let stamp = |period: &Period| Stamp::of(&wanted.path(reader, period));
             let frozen = [stamp(&period), stamp(&period.previous(zone))];
-            Ok((which, Grounds { store, files, frozen }))
+            Ok((which, Grounds { store, files, frozen }, known))
         };
-        let (which, grounds) = self.ask(look).await?;
+        let (which, grounds, known) = self.ask(look).await?;
         let (mut outcome, waiting) = {
             let mut state = self.reports.lock();
             let fresh = (which.period.end > now).then_some(self.reports.fresh);
@@ -172,8 +172,9 @@ impl History {
                 None => self.begin(&mut state, which, grounds, Arc::clone(&known), now)?,
             }
         };
-        let made = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
+        let made = timeout(self.pool.patience(Kind::Report), outcome.wait_for(Option::is_some)).await;
         drop(waiting);
+        let made = made.map_err(|_| too_long())?.ok().and_then(|outcome| outcome.clone());
         let unexpected = || {
             Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -368,7 +369,7 @@ impl FindingTold {
 
 /// Tells what the report of a period found.
 pub(super) async fn findings(history: &History, asked: FindingsParameters) -> Result<Answer, Problem> {
-    let home = asked.home.map(|home| home.0).or(history.home);
+    let home = asked.home.map_or(history.home, |home| home.0);
     let (report, known) = history.report(&asked.period, LEAST_RANKED, home, RankBy::Packets).await?;
     let names = Arc::clone(&history.names);
     let tell = move |_: &Arc<Stop>| {
@@ -436,7 +437,7 @@ struct TableTold {
 
 /// Tells which tables the report of a period has.
 pub(super) async fn tables(history: &History, asked: TablesParameters) -> Result<Answer, Problem> {
-    let home = asked.home.map(|home| home.0).or(history.home);
+    let home = asked.home.map_or(history.home, |home| home.0);
     let depth = asked.top.get().max(LEAST_RANKED);
     let (report, _) = history.report(&asked.period, depth, home, asked.rank_by).await?;
     let names = Arc::clone(&history.names);
@@ -468,7 +469,7 @@ pub(super) async fn report(history: &History, asked: ReportParameters) -> Result
         let said = "`table` is one of format `csv`; write format=csv as well";
         return Err(parameters::bad("table", said));
     }
-    let home = asked.home.map(|home| home.0).or(history.home);
+    let home = asked.home.map_or(history.home, |home| home.0);
     let depth = asked.top.get().max(LEAST_RANKED);
     let (report, _) = history.report(&asked.period, depth, home, asked.rank_by).await?;
     let names = Arc::clone(&history.names);

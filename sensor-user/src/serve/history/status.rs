@@ -87,7 +87,7 @@ pub(super) fn status(reader: &Reader, now: i64) -> Result<StoreStatus, Problem> 
         store: StoreState {
             time_zone: zone.name().to_owned(),
             first: extent.map(|(first, _)| zone.rfc3339(first)),
-            last: extent.map(|(_, last)| zone.rfc3339(last)),
+            last: extent.map(|(_, last)| zone.rfc3339(last.min(now))),
             bytes: progress.bytes,
             frames: progress.frames,
             pending_epochs: progress.to_fold,
