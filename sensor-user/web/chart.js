@@ -90,7 +90,7 @@ export function chart(options) {
       width: Math.max(200, plotBox.clientWidth),
       height,
       tzDate: (/** @type {number} */ seconds) => Plot.tzDate(new Date(seconds * 1000), zoneName()),
-      padding: [14, 22, 0, 0],
+      padding: [14, 30, 0, 0],
       legend: { show: false },
       scales: { x: { time: true, range: timeRange }, y: { range: figureRange } },
       series: [{}, ...order.map((at) => lineOptions(at))],

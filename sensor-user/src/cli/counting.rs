@@ -17,7 +17,7 @@ use crate::{
         program::{self, Entry, Loaded, Settings},
     },
     model::Sensors,
-    store::Retention,
+    store::{Reader, Retention},
 };
 
 use super::options::{PinArgs, SensorArgs, StoreArgs, host_name};
@@ -115,9 +115,10 @@ impl Kept {
     /// If it cannot be read.
     pub fn line(&self) -> Result<screen::Kept> {
         let store = agent::lock(&self.store);
+        let extent = Reader::open(store.path())?.extent()?;
         Ok(screen::Kept {
             path: store.path().display().to_string(),
-            since: store.meta().created,
+            since: extent.map_or(store.meta().created, |(first, _)| first),
             frames: store.frames()?,
             trouble: None,
         })

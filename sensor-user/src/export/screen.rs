@@ -30,7 +30,7 @@ pub struct Header {
 #[derive(Clone, Debug)]
 pub struct Kept {
     pub path: String,
-    /// When it was made, in seconds since 1970.
+    /// When its first counts begin, or it was made, in seconds since 1970.
     pub since: i64,
     /// Frames in all its epochs.
     pub frames: u64,

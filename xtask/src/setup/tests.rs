@@ -1,5 +1,6 @@
 //! Tools of the tests: rustfmt and clippy of the toolchain in use, Debian's clippy for the eBPF crate where that
-//! is Debian's, `ip`, Prometheus with `promtool`, Chromium with typefaces of Japanese, and DuckDB and html5lib in a Python of their own.
+//! is Debian's, `ip`, `openssl`, Prometheus with `promtool`, Chromium with typefaces of Japanese, and DuckDB and html5lib
+//! in a Python of their own.
 
 use std::{
     env, fs,
@@ -28,7 +29,7 @@ pub fn ensure(paths: &Paths) -> Result<String> {
         None => fetch_python(paths)?,
     };
     Ok(format!(
-        "rustfmt, clippy, ip, Chromium, Prometheus ({}) and promtool ({}), DuckDB and html5lib ({})",
+        "rustfmt, clippy, ip, openssl, Chromium, Prometheus ({}) and promtool ({}), DuckDB and html5lib ({})",
         prometheus.display(),
         promtool.display(),
         python.display()
@@ -61,11 +62,14 @@ fn components() -> Result<()> {
     Ok(())
 }
 
-/// System packages: `ip`, the browser, and the linter beside Debian's compiler.
+/// System packages: `ip`, `openssl`, the browser, and the linter beside Debian's compiler.
 fn packages(paths: &Paths) -> Result<()> {
     let mut wanted = Vec::new();
     if cmd::which("ip").is_none() {
         wanted.push("iproute2");
+    }
+    if cmd::which("openssl").is_none() {
+        wanted.push("openssl");
     }
     if chromium().is_none() {
         wanted.push(pins::DEBIAN_CHROMIUM);
