@@ -16,7 +16,7 @@ pub mod status;
 use std::{
     convert::Infallible,
     io, net,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -164,17 +164,24 @@ pub fn start_metrics(listener: net::TcpListener, newest: metrics::Newest) -> io:
 /// If the system has no thread, or nothing to wait for connections with.
 fn start(listener: net::TcpListener, router: Router, most: usize) -> io::Result<()> {
     allow_descriptors();
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     listener.set_nonblocking(true)?;
-    let listener = {
-        let _inside = runtime.enter();
-        TcpListener::from_std(listener)?
-    };
+    let (tell, told) = mpsc::channel();
     thread::Builder::new().name("readers".to_owned()).spawn(move || {
         be_nice();
-        match runtime.block_on(serve(listener, router, most)) {}
+        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return tell.send(Err(error)),
+        };
+        runtime.block_on(async {
+            let listener = match TcpListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => return tell.send(Err(error)),
+            };
+            tell.send(Ok(()))?;
+            match serve(listener, router, most).await {}
+        })
     })?;
-    Ok(())
+    told.recv().map_err(io::Error::other)?
 }
 
 /// Has the system give this process as many descriptors as it may have: whoever counts needs some, too.
